@@ -1,0 +1,60 @@
+/*
+ * aead: ChaCha20-Poly1305 (RFC 8439) and AES-256-GCM (SP 800-38D), 96-bit nonces.
+ *
+ * libsodium serves first, because libcrypto's first use costs milliseconds; after
+ * AEAD_BULK bytes under one key the work moves to libcrypto, which is twice as fast
+ * on bulk data. Where the CPU has no AES instructions (so libsodium has no AES-GCM),
+ * libcrypto serves from the start. Built without libcrypto, libsodium does all.
+ */
+#ifndef AEAD_H
+#define AEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AEAD_KEYBYTES 32
+#define AEAD_NONCEBYTES 12
+#define AEAD_TAGBYTES 16
+#define AEAD_BULK (256 * 1024)
+
+enum aead_alg {
+	AEAD_NONE = 0,
+	AEAD_CHACHAPOLY,
+	AEAD_AESGCM,
+};
+
+struct aead {
+	enum aead_alg alg;
+	uint8_t key[AEAD_KEYBYTES];
+	uint64_t done; /* bytes sealed or opened under this key so far */
+	void *sodium;  /* libsodium's expanded AES key, NULL until needed; owned */
+	void *evp;     /* libcrypto's cipher context, NULL until needed; owned */
+};
+
+/* Can this build on this CPU do ${alg}? */
+bool aead_available(enum aead_alg alg);
+
+/* Does this CPU have AES instructions (so that AES-GCM is the faster choice)? */
+bool aead_hardware_aes(void);
+
+/* Set ${a} up under ${key}. 0, or -1 if ${alg} is not available (then ${a} is empty).
+ * ${a} must be zeroed or freed before. */
+int aead_init(struct aead *a, enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
+    __attribute__((warn_unused_result));
+
+/* Wipe and release what ${a} holds; ${a} is then zeroed. Safe on a zeroed struct. */
+void aead_free(struct aead *a);
+
+/* Encrypt ${n} bytes at ${in} to ${n} + AEAD_TAGBYTES bytes at ${out}; ${out} == ${in} is
+ * allowed (in place), other overlap is not. 0, or -1 if the library failed. */
+int aead_seal(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_t *ad, size_t adlen,
+    const uint8_t *in, size_t n, uint8_t *out) __attribute__((warn_unused_result));
+
+/* Decrypt ${n} bytes (ciphertext and tag) at ${in} to ${n} - AEAD_TAGBYTES bytes at ${out},
+ * in place allowed. 0, or -1 if the tag is wrong or ${n} < AEAD_TAGBYTES: then the output
+ * bytes are zeroed and nothing of the plaintext is released. */
+int aead_open(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_t *ad, size_t adlen,
+    const uint8_t *in, size_t n, uint8_t *out) __attribute__((warn_unused_result));
+
+#endif
