@@ -1,0 +1,390 @@
+#include "trust.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "printable.h"
+
+#define LOCK_TRIES 250 /* of 20 ms each */
+#define LINE_MAX_BYTES (TRUST_NAME_MAX + KEYTEXT_MAX + KEYFILE_COMMENT_MAX + 4)
+
+/* ---- lines ---- */
+
+static bool trust_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX],
+    const char *line, size_t len, const char **why)
+{
+	int rc;
+
+	memset(entry, 0, sizeof(*entry));
+	rc = keyfile_line(&entry->key, label, line, len);
+	if (rc == 0)
+		return 0;
+	if (rc < 0) {
+		*why = rc == KEYTEXT_E_FORM ? "does not begin with a public key (vk1... or vx1...)"
+					    : keytext_strerror(rc);
+		return -1;
+	}
+	if (entry->key.form != KEY_PUBLIC && entry->key.form != KEY_XPUBLIC) {
+		memset(entry, 0, sizeof(*entry));
+		*why = "a secret key does not belong here; put the public one";
+		return -1;
+	}
+	if (key_x25519_public(entry->x25519, &entry->key)) {
+		*why = keytext_strerror(KEYTEXT_E_KEY);
+		return -1;
+	}
+	return 1;
+}
+
+int trust_known_line(const char **name, size_t *namelen, struct trust_entry *entry,
+    char label[KEYFILE_COMMENT_MAX], const char *line, size_t len, const char **why)
+{
+	size_t n = 0;
+	int rc;
+
+	while (len > 0 && trust_blank(line[0]))
+		line++, len--;
+	if (len == 0 || line[0] == '#')
+		return 0;
+	while (n < len && !trust_blank(line[n]))
+		n++;
+	*name = line;
+	*namelen = n;
+	rc = trust_authorized_line(entry, label, line + n, len - n, why);
+	if (rc != 0)
+		return rc;
+	*why = "no key after the name";
+	return -1;
+}
+
+/* ---- lists ---- */
+
+void trust_free(struct trust_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->entries[i].label);
+	free(list->entries);
+	free(list->path);
+	memset(list, 0, sizeof(*list));
+}
+
+static int trust_push(struct trust_list *list, const struct trust_entry *entry, const char *label,
+    unsigned line)
+{
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : 4;
+		struct trust_entry *more = realloc(list->entries, room * sizeof(*more));
+
+		if (!more)
+			return -1;
+		list->entries = more;
+		list->room = room;
+	}
+	list->entries[list->count] = *entry;
+	list->entries[list->count].line = line;
+	list->entries[list->count].label = strdup(label);
+	if (!list->entries[list->count].label)
+		return -1;
+	list->count++;
+	return 0;
+}
+
+/* Every line of ${text}; with ${name}, of a known_hosts file, those of that name. */
+static int trust_parse(struct trust_list *list, const char *text, size_t len, const char *name,
+    struct error *e)
+{
+	char label[KEYFILE_COMMENT_MAX];
+	struct trust_entry entry;
+	unsigned number = 0;
+
+	while (len > 0) {
+		const char *newline = memchr(text, '\n', len), *why = NULL, *found = name;
+		size_t n = newline ? (size_t)(newline - text) : len, step = newline ? n + 1 : n;
+		size_t foundlen = name ? strlen(name) : 0;
+		int rc = name ? trust_known_line(&found, &foundlen, &entry, label, text, n, &why)
+			      : trust_authorized_line(&entry, label, text, n, &why);
+
+		number++;
+		if (rc < 0)
+			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: %s", list->path, number, why);
+		if (rc > 0 && (!name || (foundlen == strlen(name) && !memcmp(found, name, foundlen))) &&
+		    trust_push(list, &entry, label, number))
+			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", list->path);
+		text += step;
+		len -= step;
+	}
+	return 0;
+}
+
+/* ---- files ---- */
+
+static int trust_safe(const struct stat *st, const char *path, struct error *e)
+{
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
+		    "%s: belongs to user id %lu, who is neither you nor root", path,
+		    (unsigned long)st->st_uid);
+	if (st->st_mode & 022)
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
+		    "%s: permissions %04o let others change whom you trust; type: chmod go-w %s", path,
+		    (unsigned)(st->st_mode & 07777), path);
+	return 0;
+}
+
+static int trust_lock(int fd, int operation, const char *path, struct error *e)
+{
+	const struct timespec pause = {0, 20 * 1000 * 1000};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, operation | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return 0; /* pipes and some file systems know no locks */
+		nanosleep(&pause, NULL);
+	}
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: locked by another process", path);
+}
+
+static int trust_read(struct trust_list *list, int fd, const struct stat *st, const char *name,
+    char *last, struct error *e)
+{
+	size_t room = S_ISREG(st->st_mode) ? (size_t)st->st_size + 1 : KEYFILE_MAX, len;
+	char *text;
+	int rc = -1;
+
+	if (st->st_size > TRUST_FILE_MAX)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: more than %d bytes", list->path, TRUST_FILE_MAX);
+	text = malloc(room);
+	if (!text)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", list->path);
+	if (keyfile_slurp(fd, list->path, text, room, &len, e) == 0)
+		rc = trust_parse(list, text, len, name, e);
+	if (rc == 0 && last)
+		*last = len > 0 ? text[len - 1] : '\n';
+	free(text);
+	return rc;
+}
+
+/* Lock, check and read the open file ${fd}. ${last} (may be NULL): its last byte. */
+static int trust_load(struct trust_list *list, int fd, int operation, const char *path,
+    const char *name, char *last, struct error *e)
+{
+	struct stat st;
+
+	memset(list, 0, sizeof(*list));
+	list->path = strdup(path);
+	if (!list->path)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+	if (trust_lock(fd, operation, path, e))
+		goto fail;
+	if (fstat(fd, &st)) {
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (trust_safe(&st, path, e) || trust_read(list, fd, &st, name, last, e))
+		goto fail;
+	return 0;
+fail:
+	trust_free(list);
+	return -1;
+}
+
+/* 0, 1 if there is no such file, or -1. */
+static int trust_open_and_load(struct trust_list *list, const char *path, const char *name,
+    struct error *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
+
+	memset(list, 0, sizeof(*list));
+	if (fd < 0 && errno == ENOENT)
+		return 1;
+	if (fd < 0)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+	rc = trust_load(list, fd, LOCK_SH, path, name, NULL, e);
+	close(fd);
+	return rc;
+}
+
+/* ---- known_hosts ---- */
+
+/* Copy without what would break a line; 0, or -1 if it does not fit. */
+static int trust_escape(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		bool plain = *p > 0x20 && *p != 0x7f && *p != '\\' && !(*p == '#' && n == 0);
+
+		if (n + 5 > size)
+			return -1;
+		n += (size_t)snprintf(out + n, size - n, plain ? "%c" : "\\%03o", *p);
+	}
+	out[n] = '\0';
+	return 0;
+}
+
+int trust_name(char out[TRUST_NAME_MAX], const char *host, unsigned port, struct error *e)
+{
+	char plain[TRUST_NAME_MAX], shortest[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+	int n;
+
+	if (strchr(host, '/')) {
+		n = snprintf(plain, sizeof(plain), "%s", host);
+	} else {
+		if (inet_pton(AF_INET6, host, &address) == 1 &&
+		    inet_ntop(AF_INET6, &address, shortest, sizeof(shortest)))
+			host = shortest;
+		n = snprintf(plain, sizeof(plain), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+		for (char *p = plain; n > 0 && *p; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				*p = (char)(*p - 'A' + 'a');
+	}
+	if (n < 0 || (size_t)n >= sizeof(plain) || trust_escape(out, TRUST_NAME_MAX, plain))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "the server's name is too long to be remembered");
+	return 0;
+}
+
+int trust_known_load(struct trust_list *list, const char *path, const char *name, struct error *e)
+{
+	return trust_open_and_load(list, path, name, e) < 0 ? -1 : 0;
+}
+
+enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_t x25519[KEY_BYTES],
+    const struct trust_entry **entry)
+{
+	const struct trust_entry *found = list->count ? &list->entries[0] : NULL;
+	enum trust_verdict verdict = list->count ? TRUST_CHANGED : TRUST_UNKNOWN;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (memcmp(list->entries[i].x25519, x25519, KEY_BYTES) == 0) {
+			found = &list->entries[i];
+			verdict = TRUST_MATCH;
+			break;
+		}
+	}
+	if (entry)
+		*entry = found;
+	return verdict;
+}
+
+/* One write; what a full disk left of it is cut off again, which the lock allows. */
+static int trust_append(int fd, const char *path, const char *line, size_t len, struct error *e)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	ssize_t n = write(fd, line, len);
+	int saved = n < 0 ? errno : ENOSPC;
+
+	if (n == (ssize_t)len)
+		return 0;
+	if (n > 0 && size >= 0 && ftruncate(fd, size))
+		saved = errno;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: cannot write: %s", path, strerror(saved));
+}
+
+static int trust_add_locked(int fd, const char *path, const char *name, const struct key *key,
+    const char *comment, struct error *e)
+{
+	char line[LINE_MAX_BYTES], text[KEYTEXT_MAX], label[KEYFILE_COMMENT_MAX], last = '\n';
+	const struct trust_entry *entry = NULL;
+	struct trust_list list;
+	uint8_t x25519[KEY_BYTES];
+	int n, rc = -1;
+
+	if (trust_load(&list, fd, LOCK_EX, path, name, &last, e))
+		return -1;
+	if (key_x25519_public(x25519, key)) {
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s", keytext_strerror(KEYTEXT_E_KEY));
+		goto out;
+	}
+	switch (trust_known_check(&list, x25519, &entry)) {
+	case TRUST_MATCH:
+		rc = 1;
+		break;
+	case TRUST_CHANGED:
+		error_set(e, ERROR_AUTH, BLAME_AUTH, "%s:%u: another key was stored for %s meanwhile",
+		    path, entry->line, name);
+		break;
+	case TRUST_UNKNOWN:
+		keytext_format(text, key);
+		printable(label, sizeof(label), comment ? comment : "", comment ? strlen(comment) : 0);
+		n = snprintf(line, sizeof(line), "%s%s %s%s%s\n", last == '\n' ? "" : "\n", name, text,
+		    label[0] ? " " : "", label);
+		rc = trust_append(fd, path, line, (size_t)n, e);
+		break;
+	}
+out:
+	trust_free(&list);
+	return rc;
+}
+
+int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
+    struct error *e)
+{
+	int fd, rc;
+
+	if (key->form != KEY_PUBLIC && key->form != KEY_XPUBLIC)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "only public keys are remembered");
+	if (keyfile_mkdir(path, e))
+		return -1;
+	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+	rc = trust_add_locked(fd, path, name, key, comment, e);
+	if (close(fd) && rc == 0)
+		rc = error_set(e, ERROR_IO, BLAME_LOCAL, "%s: cannot write: %s", path, strerror(errno));
+	return rc;
+}
+
+/* ---- authorized_keys ---- */
+
+static int trust_compare(const void *a, const void *b)
+{
+	const struct trust_entry *x = a, *y = b;
+	int order = memcmp(x->x25519, y->x25519, KEY_BYTES);
+
+	return order ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+int trust_authorized_load(struct trust_list *list, const char *path, struct error *e)
+{
+	int rc = trust_open_and_load(list, path, NULL, e);
+
+	if (rc == 0 && list->count > 1)
+		qsort(list->entries, list->count, sizeof(list->entries[0]), trust_compare);
+	return rc;
+}
+
+const struct trust_entry *trust_authorized_find(const struct trust_list *list,
+    const uint8_t x25519[KEY_BYTES])
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(list->entries[middle].x25519, x25519, KEY_BYTES) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < list->count && memcmp(list->entries[low].x25519, x25519, KEY_BYTES) == 0)
+		return &list->entries[low];
+	return NULL;
+}

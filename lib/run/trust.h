@@ -1,0 +1,96 @@
+/*
+ * trust: whose keys we know. known_hosts says which key a server had; authorized_keys who may connect.
+ *
+ * known_hosts:      NAME KEY [COMMENT]     NAME as trust_name() makes it
+ * authorized_keys:  KEY [COMMENT]          the comment is the label of that key
+ *
+ * Blank lines and lines that begin with '#' do not count. Any other line that is not understood is
+ * an error that names file and line: a line ignored could be the one that was to shut the door.
+ * Keys are vk1 or vx1 and compared by their X25519 public key, so both forms of one identity match.
+ * A file that others may write to, or that belongs to neither us nor root, is ERROR_SAFETY.
+ * Reading and appending are guarded by flock(2). Errors are BLAME_LOCAL unless said otherwise.
+ */
+#ifndef TRUST_H
+#define TRUST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/keytext.h"
+#include "keyfile.h"
+#include "proto/error.h"
+
+#define TRUST_NAME_MAX 1024
+#define TRUST_FILE_MAX (16 * 1024 * 1024)
+
+struct trust_entry {
+	struct key key;
+	uint8_t x25519[KEY_BYTES];
+	unsigned line;
+	char *label; /* printable; "" if the line has no comment */
+};
+
+/* Entries of one file; all zero is an empty list. known_hosts: in the order of the file;
+ * authorized_keys: sorted by X25519 key, then by line. Free with trust_free(). */
+struct trust_list {
+	struct trust_entry *entries;
+	size_t count;
+	size_t room;
+	char *path;
+};
+
+void trust_free(struct trust_list *list);
+
+/* ---- lines; pure, for the loaders and for fuzzing ---- */
+
+/* One line without its newline, as it stands in the file. 1: ${entry}'s key and x25519 and
+ * ${label} are set (and *${name}, which points into ${line}); 0: blank or comment; -1: *${why}
+ * says what is wrong. */
+int trust_known_line(const char **name, size_t *namelen, struct trust_entry *entry,
+    char label[KEYFILE_COMMENT_MAX], const char *line, size_t len, const char **why)
+    __attribute__((warn_unused_result));
+int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX],
+    const char *line, size_t len, const char **why) __attribute__((warn_unused_result));
+
+/* ---- known_hosts ---- */
+
+enum trust_verdict {
+	TRUST_UNKNOWN, /* no key is stored for this name */
+	TRUST_MATCH,
+	TRUST_CHANGED, /* keys are stored, and this is none of them */
+};
+
+/* The name of a server: "host:port" with the host in lower case, "[address]:port" for an IPv6
+ * address (in its shortest spelling), or the path of a Unix socket (${host} contains a '/';
+ * ${port} is ignored). Bytes that would break a line are written as \ooo. 0, or -1 if too long. */
+int trust_name(char out[TRUST_NAME_MAX], const char *host, unsigned port, struct error *e)
+    __attribute__((warn_unused_result));
+
+/* All keys stored for ${name}; none if the file does not exist. 0 or -1. With one entry, its key
+ * is the one to pin (IK). The whole file is checked, not only the lines of this name. */
+int trust_known_load(struct trust_list *list, const char *path, const char *name, struct error *e)
+    __attribute__((warn_unused_result));
+
+/* Compare a server's key with ${list}. *${entry} (may be NULL) is the entry that matches, or
+ * with TRUST_CHANGED the first stored one, or NULL. */
+enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_t x25519[KEY_BYTES],
+    const struct trust_entry **entry);
+
+/* Remember a key: one line, appended under a lock in one write; file (0600) and directory are
+ * created. ${key} is public; ${comment} may be NULL. 0: added; 1: it is there already. -1: an error,
+ * ERROR_AUTH if another key has been stored for this name meanwhile. A line is never left half. */
+int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
+    struct error *e) __attribute__((warn_unused_result));
+
+/* ---- authorized_keys ---- */
+
+/* Load the file. 0; 1 if there is no such file (no error is set, the list is empty); -1. An empty
+ * list means that nobody may connect. */
+int trust_authorized_load(struct trust_list *list, const char *path, struct error *e)
+    __attribute__((warn_unused_result));
+
+/* The entry with this key, the first in the file; NULL if there is none. */
+const struct trust_entry *trust_authorized_find(const struct trust_list *list,
+    const uint8_t x25519[KEY_BYTES]);
+
+#endif
