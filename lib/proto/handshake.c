@@ -1,0 +1,348 @@
+#include "handshake.h"
+
+#include <string.h>
+
+#include "bigendian.h"
+
+#define MAGIC_LEN 4
+
+static void fail(struct handshake *h, enum error_code code, enum error_blame blame, const char *text)
+{
+	error_set(&h->error, code, blame, "%s", text);
+	h->step = HANDSHAKE_FAILED;
+	noise_free(&h->noise);
+}
+
+bool handshake_initiator_last(const struct noise_protocol *p)
+{
+	return noise_protocol_messages(p) % 2 == 1;
+}
+
+static void put(struct handshake *h, const uint8_t *bytes, size_t n)
+{
+	memcpy(h->out + h->out_len, bytes, n);
+	h->out_len += n;
+}
+
+/* Queue a refusal in the form that fits what the peer reads next. */
+static void refuse(struct handshake *h, enum handshake_refusal code)
+{
+	uint8_t unit[5] = {0};
+	bool as_frame = h->started && handshake_initiator_last(&h->protocol) &&
+	    h->completed + 1 >= noise_protocol_messages(&h->protocol);
+	size_t header = as_frame ? 4 : 2;
+
+	unit[header] = (uint8_t)code;
+	put(h, unit, header + 1);
+	h->refusal = code;
+}
+
+void handshake_refuse(struct handshake *h, enum handshake_refusal code)
+{
+	if (h->step == HANDSHAKE_FAILED || h->step == HANDSHAKE_DONE)
+		return;
+	refuse(h, code);
+	fail(h, ERROR_NETWORK, BLAME_LOCAL, "busy");
+}
+
+/* Write the next Noise message, behind its length. */
+static int write_message(struct handshake *h)
+{
+	uint8_t *at = h->out + h->out_len;
+	size_t room = sizeof h->out - h->out_len, n = 0;
+	int rc = NOISE_E_LENGTH;
+
+	if (room > 2)
+		rc = noise_write(&h->noise, NULL, 0, at + 2, room - 2, &n);
+	if (rc != NOISE_OK || n > HANDSHAKE_MAXMSG) {
+		fail(h, ERROR_PROTOCOL, BLAME_LOCAL, noise_strerror(rc));
+		return -1;
+	}
+	be_put16(at, (uint16_t)n);
+	h->out_len += 2 + n;
+	h->completed++;
+	return 0;
+}
+
+/* Static keys are X25519; for a 448 pattern, and where none is given, one is made for the run. */
+static int own_static(struct handshake *h, uint8_t secret[DH_MAX])
+{
+	uint8_t pub[DH_MAX];
+
+	if (h->protocol.dh == DH_25519 && h->config.static_secret) {
+		memcpy(secret, h->config.static_secret, dh_len(DH_25519));
+		return 0;
+	}
+	h->throwaway = true;
+	return dh_keypair(h->protocol.dh, h->config.rng, secret, pub);
+}
+
+static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
+{
+	uint8_t secret[DH_MAX];
+	struct noise_keys keys = {
+	    .prologue = prologue,
+	    .prologue_len = n,
+	    .static_secret = secret,
+	    .remote_static = h->protocol.dh == DH_25519 ? h->config.remote_static : NULL,
+	    .psks = (const uint8_t (*)[NOISE_PSKBYTES])h->config.psk,
+	    .psk_count = h->config.psk ? 1 : 0,
+	};
+	int rc = own_static(h, secret);
+
+	if (rc == 0)
+		rc = noise_start(&h->noise, &h->protocol, h->config.initiator, &keys, h->config.rng);
+	secret_wipe(secret, sizeof secret);
+	if (rc == NOISE_E_UNBUILT)
+		error_set(&h->error, ERROR_USAGE, BLAME_LOCAL, "%s is not built in", h->protocol.name);
+	if (rc != 0) {
+		fail(h, rc == NOISE_E_KEY ? ERROR_USAGE : ERROR_PROTOCOL, BLAME_LOCAL, noise_strerror(rc));
+		return -1;
+	}
+	h->started = true;
+	return 0;
+}
+
+static size_t make_prologue(const struct noise_protocol *p, uint8_t out[5 + NOISE_MAXNAME])
+{
+	size_t n = strlen(p->name);
+
+	memcpy(out, HANDSHAKE_MAGIC, MAGIC_LEN);
+	out[MAGIC_LEN] = (uint8_t)n;
+	memcpy(out + MAGIC_LEN + 1, p->name, n);
+	return MAGIC_LEN + 1 + n;
+}
+
+/* After a message either way: write what is ours to write, stop where the caller must act. */
+static void advance(struct handshake *h)
+{
+	for (;;) {
+		enum noise_action action = noise_action(&h->noise);
+		bool known = noise_remote_static(&h->noise) != NULL;
+
+		if (h->config.initiator && !h->judged && h->completed > 1 &&
+		    (known || action == NOISE_SPLIT)) {
+			h->step = HANDSHAKE_JUDGE;
+			return;
+		}
+		if (action == NOISE_SPLIT) {
+			h->step = HANDSHAKE_DONE;
+			return;
+		}
+		h->step = HANDSHAKE_MORE;
+		if (action != NOISE_WRITE || write_message(h) < 0)
+			return;
+	}
+}
+
+int handshake_start(struct handshake *h, const struct handshake_config *config)
+{
+	uint8_t prologue[5 + NOISE_MAXNAME];
+	size_t n;
+
+	memset(h, 0, sizeof *h);
+	h->config = *config;
+	if (!config->initiator)
+		return 0;
+	h->protocol = config->protocol;
+	n = make_prologue(&h->protocol, prologue);
+	put(h, prologue, n);
+	if (start_noise(h, prologue, n) < 0)
+		return -1;
+	advance(h);
+	return h->step == HANDSHAKE_FAILED ? -1 : 0;
+}
+
+void handshake_judged(struct handshake *h)
+{
+	h->judged = true;
+	if (h->step == HANDSHAKE_JUDGE)
+		advance(h);
+}
+
+static bool allowed(const struct handshake *h)
+{
+	char pattern[64];
+
+	noise_protocol_pattern(&h->protocol, pattern, sizeof pattern);
+	for (size_t i = 0; i < h->config.allowed_count; i++) {
+		const char *a = h->config.allowed[i];
+
+		if (strcmp(a, h->protocol.name) == 0)
+			return true;
+		if (h->protocol.dh == DH_25519 && strcmp(a, pattern) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The responder's view of a protocol name; 0, or -1 after answering with a refusal. */
+static int choose(struct handshake *h, const uint8_t *name, size_t n)
+{
+	int rc = noise_protocol_parse(&h->protocol, (const char *)name, n);
+
+	if (rc != NOISE_OK || noise_protocol_one_way(&h->protocol)) {
+		refuse(h, REFUSE_UNKNOWN);
+		if (rc == NOISE_E_UNBUILT)
+			error_set(&h->error, ERROR_AUTH, BLAME_AUTH,
+			    "the peer asked for %s, which is not built in", h->protocol.name);
+		fail(h, ERROR_AUTH, BLAME_AUTH, "the peer asked for an unknown Noise protocol");
+		return -1;
+	}
+	if (!allowed(h)) {
+		refuse(h, REFUSE_POLICY);
+		error_set(&h->error, ERROR_AUTH, BLAME_AUTH,
+		    "the peer asked for %s, which is not allowed here (%s)", h->protocol.name,
+		    noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk
+			? "it has a pre-shared key, this side has no --psk-file"
+		    : noise_protocol_psk_count(&h->protocol) == 0 && h->config.psk
+			? "this side wants the pre-shared key of its --psk-file"
+			: "see --protocol");
+		fail(h, ERROR_AUTH, BLAME_AUTH, "");
+		return -1;
+	}
+	return 0;
+}
+
+/* A Noise message from the peer did not open. */
+static void unreadable(struct handshake *h, int rc)
+{
+	bool psk = noise_protocol_psk_count(&h->protocol) > 0;
+
+	if (rc != NOISE_E_DECRYPT) {
+		error_set(&h->error, ERROR_PROTOCOL, BLAME_PEER, "handshake message from the peer: %s",
+		    noise_strerror(rc));
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "");
+		return;
+	}
+	if (!h->config.initiator)
+		refuse(h, REFUSE_KEYS);
+	if (psk)
+		fail(h, ERROR_AUTH, BLAME_AUTH,
+		    "the handshake failed: the two sides have different pre-shared keys (or it was forged)");
+	else if (!h->config.initiator && noise_protocol_needs_remote(&h->protocol, true))
+		fail(h, ERROR_AUTH, BLAME_AUTH,
+		    "the peer expects another key of this side than the one in use");
+	else
+		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: forged or damaged");
+}
+
+static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
+{
+	uint8_t payload[HANDSHAKE_MAXMSG];
+	size_t plen = 0;
+	int rc = noise_read(&h->noise, msg, n, payload, sizeof payload, &plen);
+
+	secret_wipe(payload, plen);
+	if (rc != NOISE_OK) {
+		unreadable(h, rc);
+		return;
+	}
+	h->completed++;
+	advance(h);
+}
+
+/* The responder's first unit: the whole hello. Returns bytes used, 0 if incomplete. */
+static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
+{
+	size_t have = n < MAGIC_LEN ? n : MAGIC_LEN, name_len, head, m;
+
+	if (memcmp(in, HANDSHAKE_MAGIC, have) != 0) {
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer does not speak vault/1");
+		return n;
+	}
+	if (n < MAGIC_LEN + 1)
+		return 0;
+	name_len = in[MAGIC_LEN];
+	head = MAGIC_LEN + 1 + name_len;
+	if (n < head)
+		return 0;
+	if (h->protocol.name[0] == '\0' && choose(h, in + MAGIC_LEN + 1, name_len) < 0)
+		return n;
+	if (n < head + 2)
+		return 0;
+	m = be_get16(in + head);
+	if (m == 0 || m > HANDSHAKE_MAXMSG) {
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's first handshake message has a wrong length");
+		return n;
+	}
+	if (n < head + 2 + m)
+		return 0;
+	if (start_noise(h, in, head) == 0)
+		read_message(h, in + head + 2, m);
+	return head + 2 + m;
+}
+
+void handshake_told(const struct handshake_config *config, const struct noise_protocol *p,
+    uint8_t code, struct error *e)
+{
+	bool psk = config->psk != NULL;
+
+	switch (code) {
+	case REFUSE_UNKNOWN:
+		error_set(e, ERROR_AUTH, BLAME_PEER, "the peer does not know %s", p->name);
+		break;
+	case REFUSE_POLICY:
+		error_set(e, ERROR_AUTH, BLAME_PEER, "the peer does not allow %s (%s)", p->name,
+		    psk ? "it may have no pre-shared key, this side has one: see --psk-file"
+			: "it may want a pre-shared key: see --psk-file, or another --protocol");
+		break;
+	case REFUSE_BUSY:
+		error_set(e, ERROR_NETWORK, BLAME_PEER, "the peer is busy with another client; try again");
+		break;
+	case REFUSE_KEYS:
+		error_set(e, ERROR_AUTH, BLAME_PEER, "%s",
+		    psk ? "the peer has a different pre-shared key: compare both --psk-file"
+			: "the peer does not have the key that is pinned or remembered for it");
+		break;
+	default:
+		error_set(e, ERROR_NETWORK, BLAME_PEER, "the peer refused the handshake (code %u)", code);
+	}
+}
+
+static size_t feed_message(struct handshake *h, const uint8_t *in, size_t n)
+{
+	size_t m;
+
+	if (n < 2)
+		return 0;
+	m = be_get16(in);
+	if (m == 0 && h->config.initiator) {
+		if (n < 3)
+			return 0;
+		h->refusal = in[2];
+		handshake_told(&h->config, &h->protocol, in[2], &h->error);
+		fail(h, ERROR_NETWORK, BLAME_PEER, "");
+		return 3;
+	}
+	if (m == 0 || m > HANDSHAKE_MAXMSG) {
+		fail(h, ERROR_PROTOCOL, BLAME_PEER,
+		    "not vault/1: the peer's handshake message has a wrong length");
+		return n;
+	}
+	if (n < 2 + m)
+		return 0;
+	read_message(h, in + 2, m);
+	return 2 + m;
+}
+
+size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n)
+{
+	size_t used = 0;
+
+	while (h->step == HANDSHAKE_MORE && used < n) {
+		size_t k = h->started ? feed_message(h, in + used, n - used)
+				      : feed_hello(h, in + used, n - used);
+
+		if (k == 0)
+			break;
+		used += k;
+	}
+	return used;
+}
+
+void handshake_free(struct handshake *h)
+{
+	noise_free(&h->noise);
+	secret_wipe(h, sizeof *h);
+}

@@ -1,0 +1,90 @@
+/*
+ * handshake: the hello and the Noise handshake of vault/1 (section 1), bytes in, bytes out.
+ *
+ * Initiator, first:  "VLT1" | u8 n | n bytes protocol name | u16 m | m bytes Noise message 1
+ * further messages:  u16 length | message, at most HANDSHAKE_MAXMSG bytes, payloads empty
+ * refusal:           length 0 | u8 code (after an initiator-last pattern as a frame: u32 0 | code)
+ * The prologue is everything before m.
+ */
+#ifndef HANDSHAKE_H
+#define HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/noise.h"
+#include "error.h"
+
+#define HANDSHAKE_MAGIC "VLT1"
+#define HANDSHAKE_MAXMSG 4096
+#define HANDSHAKE_MAXOUT (4 + 1 + 255 + 2 + HANDSHAKE_MAXMSG)
+#define HANDSHAKE_DEFAULT_PORT 5004
+
+enum handshake_refusal {
+	REFUSE_NONE = 0,
+	REFUSE_UNKNOWN = 1, /* protocol unknown */
+	REFUSE_POLICY = 2,  /* protocol not allowed */
+	REFUSE_BUSY = 3,
+	REFUSE_KEYS = 4, /* wrong psk or code, or a wrong server key in the first message */
+};
+
+struct handshake_config {
+	bool initiator;
+	/* Initiator: the protocol to speak. Responder: ignored. */
+	struct noise_protocol protocol;
+	/* Responder: what is allowed: full names, or bare patterns with modifiers ("XX"),
+	 * which stand for that pattern with 25519 and any cipher and hash. */
+	const char *const *allowed;
+	size_t allowed_count;
+	const uint8_t *static_secret; /* X25519, 32 bytes, or NULL: a throw-away one is made */
+	const uint8_t *remote_static; /* X25519, 32 bytes, or NULL */
+	const uint8_t *psk;	      /* 32 bytes, or NULL */
+	const struct rng *rng;
+};
+
+enum handshake_step {
+	HANDSHAKE_MORE,	 /* wants more bytes (or only waits to have its output sent) */
+	HANDSHAKE_JUDGE, /* initiator: the responder's key is known; call handshake_judged() */
+	HANDSHAKE_DONE,	 /* call handshake_split() */
+	HANDSHAKE_FAILED,
+};
+
+struct handshake {
+	struct handshake_config config; /* pointers must stay valid until done */
+	struct noise_protocol protocol;
+	struct noise_handshake noise;
+	enum handshake_step step;
+	bool started, judged;
+	unsigned completed; /* messages written or read */
+	bool throwaway; /* our static key was made for this run */
+	enum handshake_refusal refusal; /* what we told, or were told */
+	struct error error;
+	uint8_t out[HANDSHAKE_MAXOUT]; /* bytes to send, in order */
+	size_t out_len;
+};
+
+/* Begin; an initiator has its hello in h->out afterwards. 0, or -1 with h->error. */
+int handshake_start(struct handshake *h, const struct handshake_config *config);
+
+/* Take bytes; returns how many were used (a whole unit at a time: bytes of an incomplete unit
+ * stay with the caller). Stops at JUDGE, DONE and FAILED. h->out may have grown: send it (also
+ * after FAILED: it may hold a refusal), then set h->out_len to 0. */
+size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n);
+
+/* The initiator accepts the responder's key. */
+void handshake_judged(struct handshake *h);
+
+/* Responder: answer with "busy" if nothing was answered yet. */
+void handshake_refuse(struct handshake *h, enum handshake_refusal code);
+
+/* A refusal code that the peer sent: sets ${e}. */
+void handshake_told(const struct handshake_config *config, const struct noise_protocol *p,
+    uint8_t code, struct error *e);
+
+/* Does the initiator send the last message of this pattern? */
+bool handshake_initiator_last(const struct noise_protocol *p);
+
+void handshake_free(struct handshake *h);
+
+#endif

@@ -1,0 +1,234 @@
+#include "params.h"
+
+#include <msgpack.h>
+#include <string.h>
+
+#include "bigendian.h"
+
+/* ---- writing: msgpack-c's packer over a fixed buffer ---- */
+
+struct sink {
+	uint8_t *at;
+	size_t len, cap;
+};
+
+static int sink_write(void *data, const char *buf, size_t n)
+{
+	struct sink *s = data;
+
+	if (n > s->cap - s->len)
+		return -1;
+	memcpy(s->at + s->len, buf, n);
+	s->len += n;
+	return 0;
+}
+
+static void put_key(msgpack_packer *pk, char key)
+{
+	msgpack_pack_str(pk, 1);
+	msgpack_pack_str_body(pk, &key, 1);
+}
+
+static void put_bool(msgpack_packer *pk, char key, bool value)
+{
+	put_key(pk, key);
+	if (value)
+		msgpack_pack_true(pk);
+	else
+		msgpack_pack_false(pk);
+}
+
+size_t params_encode(const struct params *p, uint8_t *out, size_t cap)
+{
+	struct sink sink = {.at = out, .cap = cap < PARAMS_MAX ? cap : PARAMS_MAX};
+	size_t software = strlen(p->software);
+	msgpack_packer pk;
+
+	msgpack_packer_init(&pk, &sink, sink_write);
+	msgpack_pack_map(&pk, p->has_identity ? 7 : 6);
+	put_bool(&pk, 'z', p->compress);
+	put_bool(&pk, 'f', p->messages);
+	put_key(&pk, 'k');
+	msgpack_pack_uint32(&pk, p->keepalive);
+	put_bool(&pk, 't', p->throwaway);
+	put_bool(&pk, 'p', p->probe);
+	put_key(&pk, 'n');
+	msgpack_pack_str(&pk, software);
+	if (msgpack_pack_str_body(&pk, p->software, software) < 0)
+		return 0;
+	if (p->has_identity) {
+		put_key(&pk, 'i');
+		msgpack_pack_bin(&pk, sizeof p->identity);
+		if (msgpack_pack_bin_body(&pk, p->identity, sizeof p->identity) < 0)
+			return 0;
+	}
+	return sink.len;
+}
+
+/* ---- reading ---- */
+
+/*
+ * msgpack-c makes room for as many elements as a header claims, and recurses. So the bytes
+ * are walked first: every claimed count must be possible with the bytes that follow, nesting
+ * is bounded, and exactly one object must fill the input.
+ */
+
+/* Payload length and element count of the object at in[0]; -1 if the header is cut or reserved. */
+static int header(const uint8_t *in, size_t n, size_t *len, uint64_t *items)
+{
+	static const uint8_t fixed[] = {/* 0xca.. */ 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18};
+	uint8_t b = in[0];
+	size_t width;
+
+	*len = 1;
+	*items = 0;
+	if (b <= 0x7f || b >= 0xe0 || b == 0xc0 || b == 0xc2 || b == 0xc3)
+		return 0;
+	if (b <= 0x9f) {
+		*items = (uint64_t)(b & 0x0f) * (b <= 0x8f ? 2 : 1);
+		return 0;
+	}
+	if (b <= 0xbf) {
+		*len = 1 + (size_t)(b & 0x1f);
+		return 0;
+	}
+	if (b >= 0xca && b <= 0xd8) {
+		*len = fixed[b - 0xca];
+		return 0;
+	}
+	if (b == 0xc1)
+		return -1;
+	/* bin 8/16/32 (c4..c6), ext 8/16/32 (c7..c9), str 8/16/32 (d9..db), array, map 16/32 */
+	if (b >= 0xdc)
+		width = (b & 1) ? 4 : 2;
+	else if (b >= 0xd9)
+		width = (size_t)1 << (b - 0xd9);
+	else
+		width = (size_t)1 << ((b - 0xc4) % 3);
+	if (n < 1 + width)
+		return -1;
+	uint32_t count = width == 1 ? in[1] : width == 2 ? be_get16(in + 1) : be_get32(in + 1);
+
+	*len = 1 + width;
+	if (b >= 0xdc)
+		*items = (uint64_t)count * (b >= 0xde ? 2 : 1);
+	else
+		*len += (size_t)count + (b >= 0xc7 && b <= 0xc9 ? 1 : 0);
+	return 0;
+}
+
+/* Is [in, in + n) exactly one well-formed object within our bounds? */
+static bool well_formed(const uint8_t *in, size_t n)
+{
+	uint64_t left[PARAMS_DEPTH + 1] = {1};
+	int depth = 0;
+
+	while (depth >= 0) {
+		size_t len;
+		uint64_t items;
+
+		if (left[depth] == 0) {
+			depth--;
+			continue;
+		}
+		left[depth]--;
+		if (n == 0 || header(in, n, &len, &items) < 0 || len > n || items > n - len)
+			return false;
+		in += len;
+		n -= len;
+		if (items > 0) {
+			if (depth == PARAMS_DEPTH)
+				return false;
+			left[++depth] = items;
+		}
+	}
+	return n == 0;
+}
+
+static bool get_bool(const msgpack_object *o, bool *out)
+{
+	if (o->type != MSGPACK_OBJECT_BOOLEAN)
+		return false;
+	*out = o->via.boolean;
+	return true;
+}
+
+static bool get_uint32(const msgpack_object *o, uint32_t *out)
+{
+	if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER || o->via.u64 > UINT32_MAX)
+		return false;
+	*out = (uint32_t)o->via.u64;
+	return true;
+}
+
+static bool get_software(const msgpack_object *o, struct params *p)
+{
+	if (o->type != MSGPACK_OBJECT_STR)
+		return false;
+	size_t n = o->via.str.size < sizeof p->software - 1 ? o->via.str.size : sizeof p->software - 1;
+
+	if (n > 0)
+		memcpy(p->software, o->via.str.ptr, n);
+	p->software[n] = '\0';
+	return true;
+}
+
+static bool get_identity(const msgpack_object *o, struct params *p)
+{
+	if (o->type != MSGPACK_OBJECT_BIN || o->via.bin.size != sizeof p->identity)
+		return false;
+	memcpy(p->identity, o->via.bin.ptr, sizeof p->identity);
+	p->has_identity = true;
+	return true;
+}
+
+static bool get_pair(const msgpack_object_kv *kv, struct params *p)
+{
+	if (kv->key.type != MSGPACK_OBJECT_STR || kv->key.via.str.size != 1)
+		return true;
+	switch (kv->key.via.str.ptr[0]) {
+	case 'z':
+		return get_bool(&kv->val, &p->compress);
+	case 'f':
+		return get_bool(&kv->val, &p->messages);
+	case 't':
+		return get_bool(&kv->val, &p->throwaway);
+	case 'p':
+		return get_bool(&kv->val, &p->probe);
+	case 'k':
+		return get_uint32(&kv->val, &p->keepalive);
+	case 'n':
+		return get_software(&kv->val, p);
+	case 'i':
+		return get_identity(&kv->val, p);
+	default:
+		return true;
+	}
+}
+
+int params_decode(struct params *p, const uint8_t *in, size_t n, const char **why)
+{
+	msgpack_unpacked result;
+	size_t off = 0;
+	int rc = -1;
+
+	memset(p, 0, sizeof *p);
+	*why = "malformed parameter map";
+	if (n > PARAMS_MAX || !well_formed(in, n))
+		return -1;
+	msgpack_unpacked_init(&result);
+	if (msgpack_unpack_next(&result, (const char *)in, n, &off) != MSGPACK_UNPACK_SUCCESS)
+		goto out;
+	if (result.data.type != MSGPACK_OBJECT_MAP) {
+		*why = "the parameters are not a map";
+		goto out;
+	}
+	*why = "a parameter has the wrong type";
+	for (uint32_t i = 0; i < result.data.via.map.size; i++)
+		if (!get_pair(&result.data.via.map.ptr[i], p))
+			goto out;
+	rc = 0;
+out:
+	msgpack_unpacked_destroy(&result);
+	return rc;
+}

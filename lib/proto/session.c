@@ -1,0 +1,381 @@
+#include "session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "wire.h"
+
+/* ---- errors ---- */
+
+static void set_error(struct session *s, enum error_code code, enum error_blame blame,
+    const char *format, va_list ap)
+{
+	char text[ERROR_TEXTMAX];
+
+	vsnprintf(text, sizeof text, format, ap);
+	error_set(&s->error, code, blame, "%s", text);
+}
+
+void session_note(struct session *s, enum error_code code, enum error_blame blame, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	set_error(s, code, blame, format, ap);
+	va_end(ap);
+}
+
+static void linger(struct session *s)
+{
+	if (s->phase >= PHASE_LINGER)
+		return;
+	s->phase = PHASE_LINGER;
+	s->linger_until = s->now + s->config.drain_ms;
+	/* Ciphertext that nobody will open any more only takes up room. */
+	s->in_tail = s->in_head;
+	s->held = NULL;
+}
+
+int session_fail(struct session *s, int tell, enum error_code code, enum error_blame blame,
+    const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	set_error(s, code, blame, format, ap);
+	va_end(ap);
+	if (tell != 0 && !s->close_sent && s->phase == PHASE_RUN) {
+		s->close_want = true;
+		s->close_code = (uint16_t)tell;
+		s->wire->control(s);
+	}
+	linger(s);
+	return -1;
+}
+
+/* ---- the application side speaks ---- */
+
+void session_end(struct session *s)
+{
+	s->eof_want = true;
+	if (s->phase == PHASE_RUN)
+		s->wire->control(s);
+}
+
+void session_receipt(struct session *s, enum session_receipt_status status, uint8_t detail)
+{
+	if (s->receipt_want || s->stop_want)
+		return;
+	s->receipt_want = true;
+	s->give_status = (uint8_t)status;
+	s->give_detail = detail;
+	if (s->phase == PHASE_RUN)
+		s->wire->control(s);
+}
+
+void session_stop(struct session *s, enum session_receipt_status status, uint8_t detail)
+{
+	session_drop_windows(s);
+	if (s->peer_eof) {
+		session_receipt(s, status, detail);
+		return;
+	}
+	if (s->stop_want || s->receipt_want)
+		return;
+	s->stop_want = true;
+	s->give_status = (uint8_t)status;
+	s->give_detail = detail;
+	if (s->phase == PHASE_RUN) {
+		session_resume_held(s);
+		session_process(s);
+	}
+}
+
+void session_abort(struct session *s, enum session_close code, enum error_code error, const char *text)
+{
+	session_drop_windows(s);
+	session_fail(s, code, error, BLAME_LOCAL, "%s", text);
+	if (s->wire_dead || s->phase == PHASE_HANDSHAKE)
+		s->phase = PHASE_CLOSED;
+}
+
+void session_judge(struct session *s, const char *refusal)
+{
+	if (!s->judging)
+		return;
+	s->judging = false;
+	s->judged = true;
+	s->wire->judged(s, refusal);
+	if (s->phase <= PHASE_RUN)
+		session_process(s);
+}
+
+void session_refuse_busy(struct session *s)
+{
+	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator) {
+		session_fail(s, CLOSE_BUSY, ERROR_NETWORK, BLAME_LOCAL, "busy");
+		return;
+	}
+	handshake_refuse(&s->handshake, REFUSE_BUSY);
+	s->wire->handshake(s);
+}
+
+/* ---- the transport speaks ---- */
+
+/*
+ * Nobody can confirm the last message: if the transport dies when only our receipt is missing,
+ * that is the peer's loss of certainty, not ours.
+ */
+static bool complete(const struct session *s)
+{
+	bool nothing_left = s->wire_dead && s->eof_want && (s->receipt_want || s->stop_want);
+
+	return s->wire->all_heard(s) && (s->wire->all_said(s) || nothing_left);
+}
+
+static void lost(struct session *s, const char *how)
+{
+	if (s->wire->all_heard(s) && s->ready)
+		return;
+	s->out_head = s->out_tail; /* nobody will read it */
+	if (!s->ready)
+		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER,
+		    "the peer closed the connection during the handshake (%s)", how);
+	else
+		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER,
+		    s->peer_eof ? "the peer left without confirming delivery (%s)"
+				: "the connection ended before the peer's end of data (%s)",
+		    how);
+}
+
+void session_fin(struct session *s)
+{
+	s->fin = true;
+	if (s->phase <= PHASE_RUN)
+		lost(s, "closed");
+}
+
+void session_broken(struct session *s, bool reading, const char *why)
+{
+	s->wire_dead = true;
+	if (!reading)
+		return; /* what the peer sent before may still be read, and says more */
+	s->fin = true;
+	if (s->phase <= PHASE_RUN)
+		lost(s, why);
+}
+
+/* ---- state ---- */
+
+/*
+ * In PHASE_LINGER: is there still a reason to wait? What was opened wants to be taken, what is
+ * said must leave, and if we said something last, leaving before the peer's end of transport
+ * could make a reset that destroys it in flight.
+ */
+static bool waiting(const struct session *s)
+{
+	bool said = s->error.code == ERROR_OK || s->close_sent || s->handshake.refusal != REFUSE_NONE;
+
+	if (s->win_count > 0)
+		return true;
+	if (s->wire_dead || !said)
+		return false;
+	return s->out_head < s->out_tail || s->close_want || !s->fin;
+}
+
+static unsigned run_bits(const struct session *s)
+{
+	unsigned bits = 0;
+
+	if (s->ready)
+		bits |= SESSION_READY;
+	if (session_can_send(s))
+		bits |= SESSION_SEND_APP;
+	if (s->finishing && s->win_count == 0 && !s->held && !s->receipt_want)
+		bits |= SESSION_FINISH_APP;
+	return bits;
+}
+
+unsigned session_state(const struct session *s)
+{
+	unsigned bits = 0;
+
+	if (s->phase == PHASE_CLOSED || (s->phase == PHASE_LINGER && !waiting(s)))
+		return SESSION_CLOSED;
+	if (s->judging)
+		bits |= SESSION_JUDGE;
+	if (!s->wire_dead && s->out_head < s->out_tail)
+		bits |= SESSION_SEND_WIRE;
+	if (s->in_tail < s->in_cap && !s->fin)
+		bits |= SESSION_RECV_WIRE;
+	if (s->win_count > 0 && !s->stop_want)
+		bits |= SESSION_RECV_APP;
+	if (s->phase == PHASE_RUN)
+		bits |= run_bits(s);
+	if (s->phase == PHASE_LINGER || s->eof_want || s->peer.stopped)
+		bits |= SESSION_INPUT_DONE;
+	if (s->out_head == s->out_tail && !s->wire_dead &&
+	    (s->phase == PHASE_LINGER ? !s->close_want : s->phase == PHASE_RUN && s->wire->all_said(s)))
+		bits |= SESSION_SHUT_WIRE;
+	return bits;
+}
+
+const struct error *session_error(const struct session *s)
+{
+	return &s->error;
+}
+
+const struct session_peer *session_peer(const struct session *s)
+{
+	return &s->peer;
+}
+
+/* ---- clocks ---- */
+
+static bool ready_to_read(const struct session *s)
+{
+	return s->in_tail < s->in_cap && s->win_count == 0;
+}
+
+static void expire(struct session *s, int tell, const char *what)
+{
+	session_fail(s, tell, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
+	if (s->phase == PHASE_HANDSHAKE || tell == 0)
+		s->phase = PHASE_CLOSED;
+}
+
+static bool past(const struct session *s, int64_t since, int64_t limit)
+{
+	return limit > 0 && since >= 0 && s->now - since >= limit;
+}
+
+static void tick_run(struct session *s)
+{
+	const struct session_config *c = &s->config;
+
+	if (complete(s)) {
+		linger(s);
+		return;
+	}
+	if (!ready_to_read(s)) {
+		/* A slow application is back-pressure, not a fault of the peer. */
+		s->last_recv = s->last_data = s->now;
+		if (s->frame_since >= 0)
+			s->frame_since = s->now;
+	}
+	if (!s->ready && past(s, s->started, c->handshake_ms))
+		expire(s, CLOSE_TIMEOUT, "timeout: the handshake took too long (see --handshake-timeout)");
+	else if (past(s, s->frame_since, c->message_ms))
+		expire(s, CLOSE_TIMEOUT, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
+	else if (past(s, s->last_data, c->idle_ms))
+		expire(s, CLOSE_TIMEOUT, "timeout: no data either way (see --idle-timeout)");
+	else
+		s->wire->tick(s);
+}
+
+void session_tick(struct session *s, int64_t now)
+{
+	s->now = now;
+	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
+		expire(s, 0, "timeout: the handshake took too long (see --handshake-timeout)");
+	else if (s->phase == PHASE_RUN)
+		tick_run(s);
+	else if (s->phase == PHASE_LINGER && now >= s->linger_until)
+		s->phase = PHASE_CLOSED;
+}
+
+static void sooner(int64_t *best, int64_t since, int64_t limit)
+{
+	if (limit > 0 && since >= 0 && (*best < 0 || since + limit < *best))
+		*best = since + limit;
+}
+
+int64_t session_deadline(const struct session *s)
+{
+	const struct session_config *c = &s->config;
+	int64_t at = -1;
+
+	if (s->phase == PHASE_LINGER)
+		return s->linger_until;
+	if (s->phase == PHASE_HANDSHAKE || !s->ready)
+		sooner(&at, s->started, c->handshake_ms);
+	if (s->phase != PHASE_RUN)
+		return at;
+	if (complete(s))
+		return s->now;
+	if (ready_to_read(s)) {
+		sooner(&at, s->frame_since, c->message_ms);
+		sooner(&at, s->last_data, c->idle_ms);
+	}
+	int64_t wire = s->wire->deadline(s);
+
+	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
+}
+
+void session_resumed(struct session *s, int64_t now)
+{
+	int64_t gap = now - s->now;
+
+	s->last_recv += gap;
+	s->last_send += gap;
+	s->last_data += gap;
+	s->started += gap;
+	if (s->frame_since >= 0)
+		s->frame_since += gap;
+	s->now = now;
+}
+
+/* ---- life ---- */
+
+int session_start(struct session *s, const struct session_config *config, uint8_t *in, size_t in_cap,
+    uint8_t *out, size_t out_cap, int64_t now)
+{
+	memset(s, 0, sizeof *s);
+	s->config = *config;
+	s->wire = config->wire;
+	s->in = in;
+	s->in_cap = in_cap;
+	s->out = out;
+	s->out_cap = out_cap;
+	s->now = s->started = s->last_recv = s->last_send = s->last_data = now;
+	s->frame_since = s->rtt_ms = -1;
+	if (s->wire->start(s) < 0) {
+		s->phase = PHASE_CLOSED;
+		return -1;
+	}
+	return 0;
+}
+
+int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap)
+{
+	size_t in_len, out_len = s->out_tail - s->out_head;
+
+	if (s->win_count > 0 || s->held)
+		return -1;
+	in_len = s->in_tail - s->in_head;
+	if (in_len > in_cap || out_len > out_cap)
+		return -1;
+	memcpy(in, s->in + s->in_head, in_len);
+	memcpy(out, s->out + s->out_head, out_len);
+	s->in = in;
+	s->in_cap = in_cap;
+	s->in_head = 0;
+	s->in_tail = in_len;
+	s->out = out;
+	s->out_cap = out_cap;
+	s->out_head = 0;
+	s->out_tail = out_len;
+	return 0;
+}
+
+void session_free(struct session *s)
+{
+	handshake_free(&s->handshake);
+	noise_cipher_free(&s->tx);
+	noise_cipher_free(&s->rx);
+	squash_free(&s->squash);
+	unsquash_free(&s->unsquash);
+	secret_wipe(s, sizeof *s);
+	s->phase = PHASE_CLOSED;
+}

@@ -1,0 +1,248 @@
+/*
+ * session: one encrypted stream session as a pure state machine (architecture.md, "the
+ * stream engine's contract"). Bytes, a clock reading and an rng in; bytes, state bits and a
+ * deadline out. The caller owns the struct and the two buffers; nothing is allocated here
+ * (zstd's contexts excepted, when compression was agreed).
+ *
+ * How to drive it: look at session_state(), do one of the things it allows, look again.
+ * A lent window is valid until the next call on this session that is not its own ack.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "crypto/noise.h"
+#include "error.h"
+#include "handshake.h"
+#include "params.h"
+#include "squash.h"
+
+/* Smallest buffers: enough for the handshake / for any record. */
+#define SESSION_SMALLBUF 8192
+#define SESSION_FRAMEMAX (4 + 65535)
+/* What bulk transfer wants: 16 full records to a system call. */
+#define SESSION_BULK 16
+#define SESSION_BIGBUF (SESSION_BULK * SESSION_FRAMEMAX + 4096)
+#define SESSION_WINDOWS 64
+
+enum session_bit {
+	SESSION_SEND_WIRE = 1,	  /* ciphertext waits for the transport */
+	SESSION_RECV_WIRE = 2,	  /* room for ciphertext */
+	SESSION_SEND_APP = 4,	  /* room for plaintext from our application */
+	SESSION_RECV_APP = 8,	  /* plaintext waits for our application */
+	SESSION_JUDGE = 16,	  /* the peer's key is known: call session_judge() */
+	SESSION_READY = 32,	  /* both sides agreed: the application side may be opened */
+	SESSION_FINISH_APP = 64,  /* the peer's authenticated end: finish, then session_receipt() */
+	SESSION_INPUT_DONE = 128, /* the peer wants no more of our input (or all is over) */
+	SESSION_SHUT_WIRE = 256,  /* all is sent: shut the transport's sending side down */
+	SESSION_CLOSED = 512,	  /* exclusive: look at session_error() */
+};
+
+/* CLOSE codes of vault/1 section 3. */
+enum session_close {
+	CLOSE_UNAUTHORIZED = 1,
+	CLOSE_BUSY = 2,
+	CLOSE_SHUTDOWN = 3,
+	CLOSE_PROTOCOL = 4,
+	CLOSE_OUTPUT = 5,
+	CLOSE_TIMEOUT = 6,
+	CLOSE_INTERRUPTED = 7,
+};
+
+/* RECEIPT and STOP status, section 3. */
+enum session_receipt_status {
+	RECEIPT_DONE = 0,
+	RECEIPT_FAILED = 1,
+	RECEIPT_CHILD = 2,
+};
+#define STOP_ONE_WAY 1 /* detail of a STOP with status 0: this side takes nothing at all */
+
+struct session;
+struct wire;
+
+struct session_config {
+	const struct wire *wire;
+	struct handshake_config handshake;
+	/* What to say of ourselves. Ed25519 public key, or NULL (none, or X25519 only). */
+	const uint8_t *identity;
+	const char *software; /* name and version, for OPEN and READY */
+	bool throwaway;	  /* our static key is made for this run */
+	bool probe;	  /* initiator: only ask who is there */
+	bool compress;	  /* offer or agree */
+	int level;	  /* zstd level */
+	bool messages;	  /* offer or agree to keep message boundaries */
+	bool take_nothing; /* one-way: refuse the peer's direction (STOP at once) */
+	int64_t handshake_ms; /* whole handshake up to OPEN/READY; 0 = none. So all below. */
+	int64_t keepalive_ms; /* silence before a PING */
+	int64_t message_ms;   /* from the first byte of a frame to its last */
+	int64_t idle_ms;      /* no data either way */
+	int64_t drain_ms;     /* how long to wait for the peer's end of transport at the end */
+	uint64_t rekey_bytes, rekey_records; /* 0 = the wire's own limits */
+	/* Compression only: SQUASH_PLAIN bytes each, or NULL. */
+	uint8_t *squash_buf, *unsquash_buf;
+	const struct rng *rng;
+};
+
+/* What is known of the peer. */
+struct session_peer {
+	bool has_key;	    /* its Noise static key follows */
+	bool authenticated; /* it proved to hold that key (a record of it was opened) */
+	bool has_identity;  /* its Ed25519 key is known and fits the Noise key */
+	bool throwaway;
+	bool probe;
+	bool stopped;	 /* it sent STOP */
+	bool receipted;	 /* it sent RECEIPT */
+	uint8_t status, detail; /* of its STOP or RECEIPT */
+	uint8_t key[DH_MAX];
+	uint8_t identity[32];
+	char software[PARAMS_SOFTWARE];
+};
+
+struct session_window {
+	uint8_t *data;
+	size_t len;
+	bool more; /* the message goes on in the next window */
+};
+
+enum session_phase {
+	PHASE_HANDSHAKE = 0,
+	PHASE_RUN,
+	PHASE_LINGER, /* all is said; waiting for the peer's end of transport */
+	PHASE_CLOSED,
+};
+
+/* Members are private to lib/proto; they stand here so that the caller can own the struct. */
+struct session {
+	struct session_config config;
+	const struct wire *wire;
+	enum session_phase phase;
+	struct error error;
+	struct handshake handshake;
+	struct noise_protocol protocol;
+	struct noise_cipher tx, rx;
+	struct session_peer peer;
+	uint8_t handshake_hash[HASH_MAX];
+
+	/* out: [head, tail) waits for the transport. */
+	uint8_t *out;
+	size_t out_cap, out_head, out_tail;
+	/* in: windows lie in [0, head), unparsed bytes in [head, tail). */
+	uint8_t *in;
+	size_t in_cap, in_head, in_tail;
+	struct session_window windows[SESSION_WINDOWS];
+	unsigned win_first, win_count;
+	/* a compressed record, opened, that waits for the unsquash buffer to be free */
+	uint8_t *held;
+	size_t held_len;
+	bool unsquash_busy;
+
+	bool judging, judged, ready, greeted; /* greeted: our OPEN or READY is out */
+	bool compress, messages; /* agreed */
+	struct squash squash;
+	struct unsquash unsquash;
+
+	/* our direction */
+	uint64_t sent;	    /* plaintext bytes */
+	uint64_t tx_bytes, tx_records; /* since the last rekey */
+	bool eof_want, eof_sent;
+	/* the peer's direction */
+	uint64_t received;  /* plaintext bytes opened */
+	uint64_t delivered; /* plaintext bytes that the application took */
+	bool peer_eof, finishing;
+	bool stop_want, stop_sent, receipt_want, receipt_sent;
+	uint8_t give_status, give_detail; /* of our STOP or RECEIPT */
+	/* closing */
+	bool close_want, close_sent, fin, wire_dead, shut;
+	uint16_t close_code;
+	char close_text[128];
+
+	/* clocks, milliseconds */
+	int64_t now, started, last_recv, last_send, last_data, frame_since, linger_until;
+	bool ping_want, pong_want;
+	unsigned pings; /* sent and not answered; all carry the same value */
+	uint64_t ping_value, pong_value;
+	int64_t ping_at;
+	int64_t rtt_ms;	   /* -1 until measured */
+	uint32_t keepalive; /* milliseconds agreed, 0 = none */
+	uint64_t messages_sent, messages_received;
+};
+
+/* Begin. Buffers of at least SESSION_SMALLBUF bytes each; session_buffers() can exchange them.
+ * 0, or -1 with session_error() set (the session is then closed). ${s} needs no preparation. */
+int session_start(struct session *s, const struct session_config *config, uint8_t *in, size_t in_cap,
+    uint8_t *out, size_t out_cap, int64_t now);
+
+/* Move to other buffers, at least as large as what they hold (0), else -1 and nothing changes.
+ * Records flow only with buffers of SESSION_FRAMEMAX bytes or more. No window may be lent out. */
+int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap);
+
+/* Wipe keys and release zstd's contexts. The buffers stay the caller's (and hold plaintext). */
+void session_free(struct session *s);
+
+/* What the caller may or must do now: session_bit values. */
+unsigned session_state(const struct session *s);
+
+/* The first error, or code ERROR_OK after a clean end. */
+const struct error *session_error(const struct session *s);
+const struct session_peer *session_peer(const struct session *s);
+
+/* ---- the four channels ---- */
+
+/* Ciphertext to send; NULL if none. */
+const uint8_t *session_send_wire_buf(struct session *s, size_t *len);
+void session_send_wire_ack(struct session *s, size_t n);
+
+/* Room for ciphertext from the transport. */
+uint8_t *session_recv_wire_buf(struct session *s, size_t *len);
+void session_recv_wire_ack(struct session *s, size_t n);
+
+/* Up to ${max} windows for plaintext, to be filled in order; returns how many. */
+int session_send_app_iov(struct session *s, struct iovec *iov, int max);
+/* ${n} bytes were written into the windows in order: sealed in place, ready to send. */
+void session_send_app_ack(struct session *s, size_t n);
+/* The same, but the message goes on in what is sent next (only if messages were agreed). */
+void session_send_part_ack(struct session *s, size_t n);
+
+/* Up to ${max} windows of plaintext that waits, in order; returns how many. */
+int session_recv_app_iov(struct session *s, struct iovec *iov, int max);
+/* The first window and whether its message goes on behind it. NULL if none. */
+const struct session_window *session_recv_app_window(struct session *s);
+void session_recv_app_ack(struct session *s, size_t n);
+
+/* ---- what the application side says ---- */
+
+/* Our input has ended. */
+void session_end(struct session *s);
+/* After SESSION_FINISH_APP: the output is complete and safe (or failed, or the child's status). */
+void session_receipt(struct session *s, enum session_receipt_status status, uint8_t detail);
+/* We take no more of the peer's direction, now. What waits is dropped. */
+void session_stop(struct session *s, enum session_receipt_status status, uint8_t detail);
+/* Abnormal end of both directions; the peer is told if possible. Sets the error if none is set. */
+void session_abort(struct session *s, enum session_close code, enum error_code error, const char *text);
+/* The verdict on the peer's key. NULL: accepted. Else the reason that our error shall carry;
+ * an unauthorized peer is told by CLOSE, without the reason. */
+void session_judge(struct session *s, const char *refusal);
+/* Responder in the handshake: tell the peer that we are busy, and close. */
+void session_refuse_busy(struct session *s);
+
+/* ---- what the transport says ---- */
+
+/* Its end came (recv() returned 0). */
+void session_fin(struct session *s);
+/* It broke: reading (then all is over) or writing (what the peer sent may still be read). */
+void session_broken(struct session *s, bool reading, const char *why);
+
+/* ---- clocks ---- */
+
+/* Tell the time (any monotonic milliseconds). Call before acting on what a wait returned. */
+void session_tick(struct session *s, int64_t now);
+/* The time at which session_tick() wants to be called, or -1. */
+int64_t session_deadline(const struct session *s);
+/* The process itself stood still (stopped, suspended): do not count that against the peer. */
+void session_resumed(struct session *s, int64_t now);
+
+#endif

@@ -1,0 +1,187 @@
+/* The sending half of the session engine: plaintext into records, records to the transport. */
+#include <string.h>
+
+#include "bigendian.h"
+#include "wire.h"
+
+/*
+ *   out:  | sent | waits for the transport | free: records are built here, in place |
+ *         0      out_head                  out_tail                            out_cap
+ *
+ * The buffer is rewound when it is empty and compacted when what is left is small, so the
+ * caller always gets windows in one piece and nothing is copied on the fast path.
+ */
+#define COMPACT_BELOW (64 * 1024)
+
+size_t session_room(const struct session *s)
+{
+	return s->out_cap - s->out_tail;
+}
+
+static void compact(struct session *s)
+{
+	if (s->out_head == s->out_tail)
+		s->out_head = s->out_tail = 0;
+	else if (s->out_head > s->out_cap / 2 && s->out_tail - s->out_head < COMPACT_BELOW) {
+		memmove(s->out, s->out + s->out_head, s->out_tail - s->out_head);
+		s->out_tail -= s->out_head;
+		s->out_head = 0;
+	}
+}
+
+int session_queue(struct session *s, const uint8_t *bytes, size_t n)
+{
+	if (session_room(s) < n)
+		return -1;
+	memcpy(s->out + s->out_tail, bytes, n);
+	s->out_tail += n;
+	return 0;
+}
+
+int session_seal(struct session *s, size_t n)
+{
+	uint8_t *frame = s->out + s->out_tail;
+	int rc = noise_cipher_seal(&s->tx, frame + 4, n, frame + 4);
+
+	if (rc != NOISE_OK)
+		return session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "cannot encrypt: %s", noise_strerror(rc));
+	be_put32(frame, (uint32_t)(n + AEAD_TAGBYTES));
+	s->out_tail += 4 + n + AEAD_TAGBYTES;
+	s->tx_bytes += n;
+	s->tx_records++;
+	s->last_send = s->now;
+	return 0;
+}
+
+const uint8_t *session_send_wire_buf(struct session *s, size_t *len)
+{
+	*len = s->wire_dead ? 0 : s->out_tail - s->out_head;
+	return *len > 0 ? s->out + s->out_head : NULL;
+}
+
+void session_send_wire_ack(struct session *s, size_t n)
+{
+	s->out_head += n;
+	compact(s);
+	if (s->phase != PHASE_HANDSHAKE)
+		s->wire->control(s);
+}
+
+/* ---- plaintext to send ---- */
+
+/* Where data goes before it is sealed: straight into records, or into the squash buffer. */
+static bool squashing(const struct session *s)
+{
+	return s->compress && s->config.squash_buf;
+}
+
+static size_t body_room(const struct session *s, size_t used)
+{
+	size_t room = session_room(s), overhead = SESSION_OVERHEAD(s->wire);
+
+	if (room < used + overhead + 1)
+		return 0;
+	room -= used + overhead;
+	return room < s->wire->body_max ? room : s->wire->body_max;
+}
+
+/* Better to wait for the transport than to cut a small record off the end of a busy buffer. */
+static bool room_worth_it(const struct session *s)
+{
+	size_t body = body_room(s, 0), most = s->out_cap / 2;
+
+	return body > 0 && (body >= s->wire->body_max || body >= most || s->out_tail == 0);
+}
+
+bool session_can_send(const struct session *s)
+{
+	return s->phase == PHASE_RUN && !s->wire_dead && !s->close_want && s->wire->may_send(s) &&
+	    room_worth_it(s);
+}
+
+int session_send_app_iov(struct session *s, struct iovec *iov, int max)
+{
+	size_t used = 0, overhead = SESSION_OVERHEAD(s->wire);
+	int count = 0;
+
+	if (!session_can_send(s))
+		return 0;
+	if (squashing(s)) {
+		iov[0].iov_base = s->config.squash_buf;
+		iov[0].iov_len = squash_fits(body_room(s, 0));
+		return iov[0].iov_len > 0 ? 1 : 0;
+	}
+	while (count < max) {
+		size_t body = body_room(s, used);
+
+		/* Only the first window may be a short one: records at full size cost least. */
+		if (body == 0 || (count > 0 && body < s->wire->body_max))
+			break;
+		iov[count].iov_base = s->out + s->out_tail + used + 4 + s->wire->prefix;
+		iov[count].iov_len = body;
+		used += overhead + body;
+		count++;
+	}
+	return count;
+}
+
+/*
+ * Records stand ready where the windows were; each needs only prefix, seal and length. Nothing
+ * else may be queued before the last one is sealed: it would overwrite the windows behind.
+ */
+static void seal_windows(struct session *s, size_t n, bool part)
+{
+	while (n > 0) {
+		size_t body = n < s->wire->body_max ? n : s->wire->body_max;
+
+		n -= body;
+		s->wire->data_prefix(s, s->out + s->out_tail + 4, part || n > 0 ? DATA_PART : DATA_WHOLE);
+		if (session_seal(s, s->wire->prefix + body) < 0)
+			return;
+		s->sent += body;
+	}
+}
+
+static void seal_squashed(struct session *s, size_t n, bool part)
+{
+	uint8_t *at = s->out + s->out_tail + 4, *body = at + s->wire->prefix;
+	size_t len = 0;
+
+	if (part || !squash_wanted(&s->squash)) {
+		memcpy(body, s->config.squash_buf, n);
+		seal_windows(s, n, part);
+		return;
+	}
+	if (squash_piece(&s->squash, s->config.level, s->config.squash_buf, n, body, body_room(s, 0), &len) < 0) {
+		session_fail(s, CLOSE_PROTOCOL, ERROR_IO, BLAME_LOCAL, "compression failed");
+		return;
+	}
+	s->wire->data_prefix(s, at, DATA_SQUASHED);
+	if (session_seal(s, s->wire->prefix + len) == 0)
+		s->sent += n;
+}
+
+static void send_ack(struct session *s, size_t n, bool part)
+{
+	if (n == 0)
+		return;
+	if (!part)
+		s->messages_sent++;
+	if (squashing(s))
+		seal_squashed(s, n, part);
+	else
+		seal_windows(s, n, part);
+	s->last_data = s->now;
+	if (s->phase == PHASE_RUN)
+		s->wire->control(s);
+}
+
+void session_send_app_ack(struct session *s, size_t n)
+{
+	send_ack(s, n, false);
+}
+
+void session_send_part_ack(struct session *s, size_t n)
+{
+	send_ack(s, n, s->messages);
+}

@@ -1,0 +1,137 @@
+#include "squash.h"
+
+#include <zstd.h>
+
+/* A piece that keeps more than this share of its size was not worth the work. */
+#define WORTH_PERCENT 94
+#define SKIP_FIRST 16
+#define SKIP_MOST 1024
+
+size_t squash_fits(size_t room)
+{
+	/* Blocks that do not shrink are stored with 3 bytes each, plus frame header and flush. */
+	size_t margin = 64 + room / 1024 * 4;
+
+	return room > margin ? room - margin : 0;
+}
+
+bool squash_wanted(struct squash *z)
+{
+	if (z->skip == 0)
+		return true;
+	z->skip--;
+	return false;
+}
+
+/* Remember how it went: each failure in a row doubles the pause, a success ends it. */
+static void judge(struct squash *z, size_t n, size_t outlen)
+{
+	if (outlen * 100 <= n * WORTH_PERCENT || n < 256) {
+		z->backoff = 0;
+		return;
+	}
+	z->backoff = z->backoff == 0 ? SKIP_FIRST : z->backoff * 2;
+	if (z->backoff > SKIP_MOST)
+		z->backoff = SKIP_MOST;
+	z->skip = z->backoff;
+}
+
+static int prepare(struct squash *z, int level)
+{
+	ZSTD_CCtx *c = z->ctx;
+
+	if (c)
+		return 0;
+	c = ZSTD_createCCtx();
+	if (!c)
+		return -1;
+	z->ctx = c;
+	if (ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, SQUASH_WINDOWLOG)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 0)))
+		return -1;
+	return 0;
+}
+
+int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen)
+{
+	ZSTD_inBuffer ib = {in, n, 0};
+	ZSTD_outBuffer ob = {out, cap, 0};
+	size_t left;
+
+	if (prepare(z, level) < 0)
+		return -1;
+	left = ZSTD_compressStream2(z->ctx, &ob, &ib, ZSTD_e_flush);
+	if (ZSTD_isError(left) || left != 0 || ib.pos != n)
+		return -1;
+	*outlen = ob.pos;
+	judge(z, n, ob.pos);
+	return 0;
+}
+
+static int prepare_open(struct unsquash *z)
+{
+	ZSTD_DCtx *d = z->ctx;
+
+	if (d)
+		return 0;
+	d = ZSTD_createDCtx();
+	if (!d)
+		return -1;
+	z->ctx = d;
+	return ZSTD_isError(ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax, SQUASH_WINDOWLOG)) ? -1 : 0;
+}
+
+int unsquash_piece(struct unsquash *z, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen, const char **why)
+{
+	ZSTD_inBuffer ib = {in, n, 0};
+	ZSTD_outBuffer ob = {out, cap < SQUASH_PLAIN ? cap : SQUASH_PLAIN, 0};
+	bool more = true;
+
+	*why = "out of memory for decompression";
+	if (prepare_open(z) < 0)
+		return -1;
+	while (more) {
+		size_t before = ob.pos, consumed = ib.pos;
+		size_t rc = ZSTD_decompressStream(z->ctx, &ob, &ib);
+
+		if (ZSTD_isError(rc)) {
+			*why = ZSTD_getErrorName(rc);
+			return -1;
+		}
+		more = ib.pos < ib.size || ob.pos == ob.size;
+		if (ob.pos == before && ib.pos == consumed)
+			break;
+	}
+	/* A full buffer may hide more output: ask for it with a byte of room elsewhere. */
+	if (ob.pos == ob.size) {
+		uint8_t spare;
+		ZSTD_outBuffer extra = {&spare, 1, 0};
+		size_t rc = ZSTD_decompressStream(z->ctx, &extra, &ib);
+
+		if (ZSTD_isError(rc) || extra.pos > 0) {
+			*why = "one record decompresses to more than 256 KiB";
+			return -1;
+		}
+	}
+	if (ib.pos < ib.size) {
+		*why = "compressed record does not end where it should";
+		return -1;
+	}
+	*outlen = ob.pos;
+	return 0;
+}
+
+void squash_free(struct squash *z)
+{
+	ZSTD_freeCCtx(z->ctx);
+	*z = (struct squash){0};
+}
+
+void unsquash_free(struct unsquash *z)
+{
+	ZSTD_freeDCtx(z->ctx);
+	*z = (struct unsquash){0};
+}

@@ -1,0 +1,48 @@
+/*
+ * squash: zstd with bounds on both sides (vault/1 record ZDATA).
+ *
+ * One zstd stream a direction, flushed at the end of each record. What comes out of one
+ * record is at most SQUASH_PLAIN bytes, the window at most 2^SQUASH_WINDOWLOG bytes, no
+ * dictionaries. The contexts are zstd's own heap memory, made on first use and kept.
+ */
+#ifndef SQUASH_H
+#define SQUASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SQUASH_PLAIN (256 * 1024)
+#define SQUASH_WINDOWLOG 20
+
+struct squash {
+	void *ctx; /* ZSTD_CCtx, NULL until used; owned */
+	/* giving up on data that does not shrink: */
+	uint32_t skip;	/* pieces still to pass uncompressed */
+	uint32_t backoff;
+};
+
+struct unsquash {
+	void *ctx; /* ZSTD_DCtx, NULL until used; owned */
+};
+
+/* Most plaintext bytes that are sure to fit into ${room} bytes of one compressed piece. */
+size_t squash_fits(size_t room);
+
+/* Should the next piece be compressed? (No for a while after pieces that did not shrink.) */
+bool squash_wanted(struct squash *z);
+
+/* Compress and flush ${n} bytes into ${out} (${cap} bytes). 0 with the length in ${outlen},
+ * or -1 (library failure, or no room: ${n} must be at most squash_fits(cap)). */
+int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen) __attribute__((warn_unused_result));
+
+/* Decompress one record of ${n} bytes into ${out} (${cap} bytes, at most SQUASH_PLAIN used).
+ * 0 with the length in ${outlen}, or -1 with the reason in ${why}. */
+int unsquash_piece(struct unsquash *z, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen, const char **why) __attribute__((warn_unused_result));
+
+void squash_free(struct squash *z);
+void unsquash_free(struct unsquash *z);
+
+#endif
