@@ -18,6 +18,7 @@
 #define INPUT_MAX (16U << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+__attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static unsigned inputs;
 
@@ -87,6 +88,8 @@ int main(int argc, char **argv)
 {
 	struct stat st;
 
+	if (LLVMFuzzerInitialize)
+		(void)LLVMFuzzerInitialize(&argc, &argv);
 	for (int i = 1; i < argc; i++) {
 		if (stat(argv[i], &st) != 0)
 			err(2, "%s", argv[i]);
