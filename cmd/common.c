@@ -1,0 +1,246 @@
+#include "common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "crypto/secret.h"
+#include "run/printable.h"
+
+#define MESSAGE_MAX 1024
+
+/* ---- messages ---- */
+
+static void common_say(const char *prog, const char *format, va_list ap)
+{
+	char text[MESSAGE_MAX], safe[2 * MESSAGE_MAX];
+
+	vsnprintf(text, sizeof(text), format, ap);
+	fprintf(stderr, "%s: %s\n", prog, printable(safe, sizeof(safe), text, strlen(text)));
+}
+
+void common_warn(const char *prog, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	common_say(prog, format, ap);
+	va_end(ap);
+}
+
+int common_usage(const char *prog, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	common_say(prog, format, ap);
+	va_end(ap);
+	fprintf(stderr, "Try '%s --help'.\n", prog);
+	return COMMON_USAGE;
+}
+
+int common_bad(const struct common_args *a, const char *why)
+{
+	return common_usage(a->prog, "%s: %s", a->name, why);
+}
+
+int common_conflict(const char *prog, const char *one, const char *other)
+{
+	if (!one || !other)
+		return 0;
+	return common_usage(prog, "%s and %s cannot be used together", one, other);
+}
+
+int common_fail(const char *prog, const struct error *e)
+{
+	common_warn(prog, "%s", e->text);
+	return error_status(e->code);
+}
+
+/* ---- the option loop ---- */
+
+/* The word in argv that held the option just found: options are taken in order, so it is the
+ * last one consumed, or the one before its argument. */
+static const char *common_word(const struct common_args *a)
+{
+	bool apart = optarg && optind >= 2 && optarg == a->argv[optind - 1];
+
+	return a->argv[optind - (apart ? 2 : 1)];
+}
+
+static int common_unknown(const struct common_args *a, int at)
+{
+	const char *word = a->argv[at];
+
+	if (strncmp(word, "--", 2) == 0)
+		common_usage(a->prog, "unknown option '%.*s'", (int)strcspn(word, "="), word);
+	else
+		common_usage(a->prog, "unknown option '-%c'", optopt);
+	return -1;
+}
+
+/* getopt_long(3) reports three different things as '?': sort them. */
+static int common_wrong(const struct common_args *a, int at)
+{
+	const char *word = a->argv[at], *equals = strchr(word, '=');
+	size_t len = strcspn(word, "=");
+
+	for (const struct option *o = a->longs; strncmp(word, "--", 2) == 0 && o->name; o++) {
+		if (strlen(o->name) != len - 2 || strncmp(o->name, word + 2, len - 2) != 0)
+			continue;
+		if (equals && o->has_arg == no_argument) {
+			common_usage(a->prog, "option '--%s' takes no value", o->name);
+			return -1;
+		}
+	}
+	return common_unknown(a, at);
+}
+
+static int common_missing(const struct common_args *a, int at)
+{
+	const char *word = a->argv[at];
+
+	if (strncmp(word, "--", 2) == 0)
+		common_usage(a->prog, "option '%s' needs a value", word);
+	else
+		common_usage(a->prog, "option '-%c' needs a value", optopt);
+	return -1;
+}
+
+static bool common_repeatable(const struct common_args *a, int value)
+{
+	for (const int *r = a->repeatable; r && *r; r++)
+		if (*r == value)
+			return true;
+	return false;
+}
+
+/* The option's name as it was typed; -1 if a long one was abbreviated: what is unique today
+ * may be ambiguous, or mean something else, tomorrow. */
+static int common_name(struct common_args *a, int value, int index)
+{
+	const char *word = common_word(a);
+
+	if (index < 0) {
+		snprintf(a->typed, sizeof(a->typed), "-%c", value);
+	} else if (strcspn(word + 2, "=") == strlen(a->longs[index].name)) {
+		snprintf(a->typed, sizeof(a->typed), "--%s", a->longs[index].name);
+	} else {
+		common_usage(a->prog, "unknown option '%.*s' (did you mean '--%s'?)",
+		    (int)strcspn(word, "="), word, a->longs[index].name);
+		return -1;
+	}
+	a->name = a->typed;
+	return 0;
+}
+
+/* ${at}: where the last call began, which is at "--" if there was one. */
+static int common_end(struct common_args *a, int at)
+{
+	if (optind == at + 1) {
+		a->rest = a->argv + optind;
+		a->nrest = a->argc - optind;
+	}
+	return 0;
+}
+
+int common_next(struct common_args *a)
+{
+	char shorts[128];
+	int value, index, at;
+
+	if (!a->operands) {
+		a->operands = a->argv + 1;
+		opterr = 0;
+	}
+	snprintf(shorts, sizeof(shorts), "-:%s", a->shorts);
+	for (;;) {
+		index = -1;
+		at = optind;
+		value = getopt_long(a->argc, a->argv, shorts, a->longs, &index);
+		if (value != 1)
+			break;
+		a->operands[a->noperands++] = optarg; /* only where getopt has been already */
+	}
+	if (value == -1)
+		return common_end(a, at);
+	if (value == '?')
+		return common_wrong(a, at);
+	if (value == ':')
+		return common_missing(a, at);
+	if (common_name(a, value, index))
+		return -1;
+	if (common_given(a, value) && !common_repeatable(a, value)) {
+		common_usage(a->prog, "option '%s' was given twice", a->name);
+		return -1;
+	}
+	if (value < COMMON_OPTIONS)
+		a->seen[value] = 1;
+	a->value = optarg;
+	return value;
+}
+
+bool common_given(const struct common_args *a, int value)
+{
+	return value > 0 && value < COMMON_OPTIONS && a->seen[value];
+}
+
+/* ---- output and exit ---- */
+
+int common_close_stdout(const char *prog, int status)
+{
+	bool bad = ferror(stdout);
+
+	if (fclose(stdout))
+		bad = true;
+	if (!bad || status)
+		return status;
+	common_warn(prog, "cannot write to standard output: %s", strerror(errno));
+	return error_status(ERROR_IO);
+}
+
+int common_version(const char *prog, const char *features)
+{
+	printf("%s (vault-tools) %s\n", prog, COMMON_VERSION);
+	printf("libsodium %s%s%s, AES hardware: %s\n", sodium_version_string(), features ? ", " : "",
+	    features ? features : "", crypto_aead_aes256gcm_is_available() ? "yes" : "no");
+	return common_close_stdout(prog, 0);
+}
+
+int common_help(const char *prog, const char *text)
+{
+	fputs(text, stdout);
+	return common_close_stdout(prog, 0);
+}
+
+/* A file opened later must not become one of the standard descriptors. */
+static int common_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
+int common_init(const char *prog)
+{
+	if (common_descriptors())
+		return 1;
+#ifdef __linux__
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (secret_init()) {
+		common_warn(prog, "libsodium cannot be initialised");
+		return error_status(ERROR_IO);
+	}
+	return 0;
+}
