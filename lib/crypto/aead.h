@@ -3,7 +3,7 @@
  *
  * libsodium serves first, because libcrypto's first use costs milliseconds; after
  * AEAD_BULK bytes under one key the work moves to libcrypto, which is twice as fast
- * on bulk data. Where the CPU has no AES instructions (so libsodium has no AES-GCM),
+ * on bulk data (where it cannot serve, libsodium goes on). Where the CPU has no AES instructions (so libsodium has no AES-GCM),
  * libcrypto serves from the start. Built without libcrypto, libsodium does all.
  */
 #ifndef AEAD_H
@@ -27,9 +27,10 @@ enum aead_alg {
 struct aead {
 	enum aead_alg alg;
 	uint8_t key[AEAD_KEYBYTES];
-	uint64_t done; /* bytes sealed or opened under this key so far */
-	void *sodium;  /* libsodium's expanded AES key, NULL until needed; owned */
+	uint64_t done; /* bytes sealed or opened under this key since libsodium took over */
 	void *evp;     /* libcrypto's cipher context, NULL until needed; owned */
+	bool expanded; /* libsodium's expanded AES key is in ${sodium} */
+	_Alignas(16) uint8_t sodium[512];
 };
 
 /* Can this build on this CPU do ${alg}? */
@@ -47,7 +48,8 @@ int aead_init(struct aead *a, enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES
 void aead_free(struct aead *a);
 
 /* Encrypt ${n} bytes at ${in} to ${n} + AEAD_TAGBYTES bytes at ${out}; ${out} == ${in} is
- * allowed (in place), other overlap is not. 0, or -1 if the library failed. */
+ * allowed (in place), other overlap is not. 0, or -1 if the library failed: then the output is
+ * zeroed. */
 int aead_seal(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_t *ad, size_t adlen,
     const uint8_t *in, size_t n, uint8_t *out) __attribute__((warn_unused_result));
 
