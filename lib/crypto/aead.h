@@ -3,8 +3,9 @@
  *
  * libsodium serves first, because libcrypto's first use costs milliseconds; after
  * AEAD_BULK bytes under one key the work moves to libcrypto, which is twice as fast
- * on bulk data (where it cannot serve, libsodium goes on). Where the CPU has no AES instructions (so libsodium has no AES-GCM),
- * libcrypto serves from the start. Built without libcrypto, libsodium does all.
+ * on bulk data (where it cannot serve, libsodium goes on). Where the CPU has no AES
+ * instructions (so libsodium has no AES-GCM), libcrypto serves from the start. Built
+ * without libcrypto, libsodium does all.
  */
 #ifndef AEAD_H
 #define AEAD_H

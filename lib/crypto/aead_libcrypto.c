@@ -13,8 +13,7 @@ bool aead_libcrypto_available(void)
 
 void *aead_libcrypto_new(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
 {
-	const EVP_CIPHER *cipher =
-	    alg == AEAD_AESGCM ? EVP_aes_256_gcm() : EVP_chacha20_poly1305();
+	const EVP_CIPHER *cipher = alg == AEAD_AESGCM ? EVP_aes_256_gcm() : EVP_chacha20_poly1305();
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
 	if (!ctx)
@@ -33,8 +32,8 @@ void aead_libcrypto_free(void *evp)
 }
 
 /* The key stays in the context: only the nonce is new. */
-static int begin(EVP_CIPHER_CTX *ctx, int seal, const uint8_t *nonce, const uint8_t *ad,
-    size_t adlen, size_t n)
+static int begin(
+    EVP_CIPHER_CTX *ctx, int seal, const uint8_t *nonce, const uint8_t *ad, size_t adlen, size_t n)
 {
 	int len;
 

@@ -66,8 +66,8 @@ bool dh_libcrypto_available(void)
 	return false;
 }
 
-int dh_libcrypto_x448_public(uint8_t out[DH_LIBCRYPTO_X448BYTES],
-    const uint8_t sec[DH_LIBCRYPTO_X448BYTES])
+int dh_libcrypto_x448_public(
+    uint8_t out[DH_LIBCRYPTO_X448BYTES], const uint8_t sec[DH_LIBCRYPTO_X448BYTES])
 {
 	(void)out, (void)sec;
 	return -1;

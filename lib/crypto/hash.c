@@ -105,10 +105,10 @@ static int hash_parts(enum hash_alg alg, uint8_t *out, const struct hash_part *p
 	return r;
 }
 
-int hash_two(enum hash_alg alg, uint8_t *out, const uint8_t *a, size_t an, const uint8_t *b,
-    size_t bn)
+int hash_two(
+    enum hash_alg alg, uint8_t *out, const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
 {
-	const struct hash_part parts[] = { { a, an }, { b, bn } };
+	const struct hash_part parts[] = {{a, an}, {b, bn}};
 
 	return hash_parts(alg, out, parts, 2);
 }
@@ -116,10 +116,10 @@ int hash_two(enum hash_alg alg, uint8_t *out, const uint8_t *a, size_t an, const
 int hash_hmac(enum hash_alg alg, uint8_t *out, const uint8_t *key, size_t keylen, const uint8_t *a,
     size_t an, const uint8_t *b, size_t bn)
 {
-	uint8_t pad[BLOCK_MAX] = { 0 }, inner[HASH_MAX];
+	uint8_t pad[BLOCK_MAX] = {0}, inner[HASH_MAX];
 	const size_t block = block_len(alg), len = hash_len(alg);
-	const struct hash_part first[] = { { pad, block }, { a, an }, { b, bn } };
-	const struct hash_part second[] = { { pad, block }, { inner, len } };
+	const struct hash_part first[] = {{pad, block}, {a, an}, {b, bn}};
+	const struct hash_part second[] = {{pad, block}, {inner, len}};
 	int r = -1;
 
 	if (keylen > block) {

@@ -86,11 +86,13 @@ struct noise_cipher {
 };
 
 /* Seal ${n} bytes (AD empty) to ${n}+16 at ${out}, in place allowed; the counter goes up by one.
- * NOISE_OK, NOISE_E_LENGTH (n + 16 > 65535), NOISE_E_NONCE, NOISE_E_LIBRARY. */
+ * NOISE_OK, NOISE_E_LENGTH (n + 16 > 65535), NOISE_E_NONCE, NOISE_E_LIBRARY, NOISE_E_STATE (an
+ * empty cipher). */
 int noise_cipher_seal(struct noise_cipher *c, const uint8_t *in, size_t n, uint8_t *out)
     __attribute__((warn_unused_result));
 /* Open ${n} bytes to ${n}-16 at ${out}, in place allowed. The counter goes up only on success;
- * on failure the output is zeroed. NOISE_OK, NOISE_E_LENGTH, NOISE_E_DECRYPT, NOISE_E_NONCE. */
+ * on failure the output is zeroed. NOISE_OK, NOISE_E_LENGTH, NOISE_E_DECRYPT, NOISE_E_NONCE,
+ * NOISE_E_STATE. */
 int noise_cipher_open(struct noise_cipher *c, const uint8_t *in, size_t n, uint8_t *out)
     __attribute__((warn_unused_result));
 /* REKEY(k), section 4.2; the counter goes on. */
@@ -132,7 +134,9 @@ struct noise_handshake {
 	struct noise_cipher cipher;
 };
 
-/* Begin. ${hs} must be zeroed or freed before. NOISE_OK, NOISE_E_UNBUILT, NOISE_E_KEY, NOISE_E_DH. */
+/* Begin. ${hs} must be zeroed or freed before. NOISE_OK, NOISE_E_NAME (${p} was never parsed),
+ * NOISE_E_UNBUILT, NOISE_E_KEY, NOISE_E_LIBRARY. A remote static key of low order is refused by the
+ * message that uses it (NOISE_E_DH). */
 int noise_start(struct noise_handshake *hs, const struct noise_protocol *p, bool initiator,
     const struct noise_keys *keys, const struct rng *rng) __attribute__((warn_unused_result));
 
@@ -151,12 +155,13 @@ int noise_read(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t
  * first transport message from the peer has been opened. */
 const uint8_t *noise_remote_static(const struct noise_handshake *hs);
 
-/* Handshake hash h for channel binding; hash_len() bytes; valid in NOISE_SPLIT and NOISE_COMPLETE. */
+/* Handshake hash h for channel binding, hash_len() bytes; NULL but in NOISE_SPLIT and
+ * NOISE_COMPLETE. */
 const uint8_t *noise_hash(const struct noise_handshake *hs);
 
 /* Derive the transport ciphers: ${tx} for what this side sends, ${rx} for what it receives (one of
- * them stays empty after a one-way pattern). Wipes the handshake's secrets; noise_remote_static()
- * and noise_hash() stay readable. */
+ * them stays empty after a one-way pattern); both must be zeroed or freed before. Wipes
+ * the handshake's secrets; noise_remote_static() and noise_hash() stay readable. */
 int noise_split(struct noise_handshake *hs, struct noise_cipher *tx, struct noise_cipher *rx)
     __attribute__((warn_unused_result));
 

@@ -9,7 +9,7 @@ static void fill_from_system(void *ctx, uint8_t *buf, size_t n)
 	randombytes_buf(buf, n);
 }
 
-const struct rng secret_rng = { fill_from_system, NULL };
+const struct rng secret_rng = {fill_from_system, NULL};
 
 int secret_init(void)
 {
