@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -86,27 +87,36 @@ static int common_unknown(const struct common_args *a, int at)
 	return -1;
 }
 
-/* getopt_long(3) reports three different things as '?': sort them. */
-static int common_wrong(const struct common_args *a, int at)
+/* The long option that ${word} spells out, value or not; NULL if none. */
+static const struct option *common_exact(const struct common_args *a, const char *word)
 {
-	const char *word = a->argv[at], *equals = strchr(word, '=');
 	size_t len = strcspn(word, "=");
 
-	for (const struct option *o = a->longs; strncmp(word, "--", 2) == 0 && o->name; o++) {
-		if (strlen(o->name) != len - 2 || strncmp(o->name, word + 2, len - 2) != 0)
-			continue;
-		if (equals && o->has_arg == no_argument) {
-			common_usage(a->prog, "option '--%s' takes no value", o->name);
-			return -1;
-		}
-	}
-	return common_unknown(a, at);
+	if (strncmp(word, "--", 2) != 0)
+		return NULL;
+	for (const struct option *o = a->longs; o->name; o++)
+		if (strlen(o->name) == len - 2 && strncmp(o->name, word + 2, len - 2) == 0)
+			return o;
+	return NULL;
+}
+
+/* getopt_long(3) has one '?' for two things: tell them apart. */
+static int common_wrong(const struct common_args *a, int at)
+{
+	const struct option *o = common_exact(a, a->argv[at]);
+
+	if (!o || o->has_arg != no_argument)
+		return common_unknown(a, at);
+	common_usage(a->prog, "option '--%s' takes no value", o->name);
+	return -1;
 }
 
 static int common_missing(const struct common_args *a, int at)
 {
 	const char *word = a->argv[at];
 
+	if (strncmp(word, "--", 2) == 0 && !common_exact(a, word))
+		return common_unknown(a, at);
 	if (strncmp(word, "--", 2) == 0)
 		common_usage(a->prog, "option '%s' needs a value", word);
 	else
@@ -204,6 +214,19 @@ int common_close_stdout(const char *prog, int status)
 		return status;
 	common_warn(prog, "cannot write to standard output: %s", strerror(errno));
 	return error_status(ERROR_IO);
+}
+
+int common_secret_output(const char *prog, bool terminal, struct error *e)
+{
+	struct stat st;
+
+	if (!terminal && isatty(STDOUT_FILENO))
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
+		    "will not show a secret on a terminal (--force does)");
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+		common_warn(prog, "warning: this secret goes to a file that others can open (%04o)",
+		    (unsigned)(st.st_mode & 07777));
+	return 0;
 }
 
 int common_version(const char *prog, const char *features)

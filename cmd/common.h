@@ -5,6 +5,7 @@
 #define COMMON_H
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,9 +99,23 @@ int common_version(const char *prog, const char *features);
 /* Print a help text to stdout. Returns the exit status. */
 int common_help(const char *prog, const char *text);
 
+/* Before a secret is printed: 0, or -1 (ERROR_SAFETY) if stdout is a terminal and ${terminal} does
+ * not allow that. Warns if stdout is a file that others can open. */
+int common_secret_output(const char *prog, bool terminal, struct error *e);
+
 /* To be called last: flush and close stdout. Returns ${status}, or 1 with a message if something
  * written to stdout got lost and ${status} is 0. */
 int common_close_stdout(const char *prog, int status);
+
+/* Print one JSON object and a newline to stdout, and release it (NULL: there was no memory).
+ * 0 or -1. */
+int common_json_print(json_t *object, struct error *e);
+
+/* Add a text that need not be UTF-8, such as a path, made printable. */
+void common_json_text(json_t *object, const char *name, const char *text);
+
+/* Let JSON values live in guarded memory from now on; before the first value is made. */
+void common_json_guard(void);
 
 /* At the start of main(): secrets stay out of core dumps and away from debuggers; a full disk, a
  * file size limit or a closed pipe becomes an error of write(2) instead of a signal; libsodium is

@@ -12,11 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/keyformat.h"
 #include "crypto/secret.h"
 #include "printable.h"
-
-#define HEX_CHARS (2 * KEY_BYTES)
-#define BASE64_CHARS 44 /* 32 bytes with padding */
 
 /* A file in memory, guarded: it may be a secret even where none is expected. */
 struct content {
@@ -273,27 +271,14 @@ static bool keyfile_passphrase(const char *text, size_t len)
 	return true;
 }
 
-/* The forms that have no prefix, known by their length. 1: it was one; 0: it is none of them. */
+/* The forms that have no prefix. 1: it was one; 0: it is none of them. */
 static int keyfile_bare_psk(struct key *k, const char *text, size_t len)
 {
-	size_t n = 0;
-	int rc = -1;
-
 	k->form = KEY_PSK;
-	if (len == KEY_BYTES && !keyfile_passphrase(text, len)) {
-		memcpy(k->bytes, text, KEY_BYTES);
+	if (!keyfile_passphrase(text, len) && keyformat_decode(k->bytes, FORMAT_RAW, text, len) == 0)
 		return 1;
-	}
-	if (len > 0 && text[len - 1] == '\n')
-		len--;
-	if (len > 0 && text[len - 1] == '\r')
-		len--;
-	if (len == HEX_CHARS)
-		rc = sodium_hex2bin(k->bytes, KEY_BYTES, text, len, NULL, &n, NULL);
-	else if (len == BASE64_CHARS)
-		rc = sodium_base642bin(k->bytes, KEY_BYTES, text, len, NULL, &n, NULL,
-		    sodium_base64_VARIANT_ORIGINAL);
-	return rc == 0 && n == KEY_BYTES;
+	return keyformat_decode(k->bytes, FORMAT_HEX, text, len) == 0 ||
+	    keyformat_decode(k->bytes, FORMAT_BASE64, text, len) == 0;
 }
 
 static int keyfile_parse_psk(struct key *k, const struct content *c, const char *path, struct error *e)

@@ -1,0 +1,191 @@
+#include "identity.h"
+
+#include <pwd.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/secret.h"
+#include "printable.h"
+
+#define IMPORT_MAX 256 /* bytes: more than any format has */
+
+int identity_facts(struct identity_facts *f, const struct key *k, const char *comment, struct error *e)
+{
+	struct key pub, x = {.form = KEY_XPUBLIC};
+	int rc;
+
+	memset(f, 0, sizeof(*f));
+	if (k->form == KEY_PSK)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "a pre-shared key has no public part");
+	if ((rc = key_public(&pub, k)) || (rc = key_x25519_public(x.bytes, k)) ||
+	    (rc = key_fingerprint(f->fingerprint, k)))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s", keytext_strerror(rc));
+	keytext_format(f->public, &pub);
+	keytext_format(f->xpublic, &x);
+	snprintf(f->comment, sizeof(f->comment), "%s", comment);
+	return 0;
+}
+
+void identity_comment(char out[KEYFILE_COMMENT_MAX])
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	char host[256] = "", plain[512];
+
+	if (gethostname(host, sizeof(host) - 1) || !host[0])
+		snprintf(host, sizeof(host), "localhost");
+	snprintf(plain, sizeof(plain), "%s@%s", pw ? pw->pw_name : "user", host);
+	printable(out, KEYFILE_COMMENT_MAX, plain, strlen(plain));
+}
+
+/* "KEY COMMENT\n" */
+static int identity_line(char *out, size_t size, const struct key *k, const char *comment)
+{
+	char text[KEYTEXT_MAX];
+	int n;
+
+	keytext_format(text, k);
+	n = snprintf(out, size, "%s%s%s\n", text, comment[0] ? " " : "", comment);
+	secret_wipe(text, sizeof(text));
+	return n;
+}
+
+char *identity_text(const struct key *k, const char *comment)
+{
+	char *text = secret_alloc(IDENTITY_TEXT_MAX), public[KEYTEXT_MAX];
+	struct key pub;
+	int n;
+
+	if (!text)
+		return NULL;
+	if (key_public(&pub, k) == KEYTEXT_OK) {
+		keytext_format(public, &pub);
+		n = snprintf(text, IDENTITY_TEXT_MAX,
+		    "# vault-tools identity. Keep this file secret. Public key:\n# %s\n", public);
+	} else {
+		n = snprintf(text, IDENTITY_TEXT_MAX, "# vault-tools pre-shared key. Keep this file secret.\n");
+	}
+	identity_line(text + n, IDENTITY_TEXT_MAX - (size_t)n, k, comment);
+	return text;
+}
+
+int identity_write(const char *path, const struct key *k, const char *comment, bool force,
+    struct error *e)
+{
+	char line[IDENTITY_TEXT_MAX], pubpath[KEYFILE_PATH_MAX], *text;
+	struct keyfile_new files[2] = {{path, NULL, 0, 0600}, {pubpath, line, 0, 0644}};
+	size_t count = 1;
+	struct key pub;
+	int rc;
+
+	if (snprintf(pubpath, sizeof(pubpath), "%s.pub", path) >= (int)sizeof(pubpath))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: the name is too long", path);
+	if (key_public(&pub, k) == KEYTEXT_OK) {
+		files[1].len = (size_t)identity_line(line, sizeof(line), &pub, comment);
+		count = 2;
+	}
+	text = identity_text(k, comment);
+	if (!text)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+	files[0].text = text;
+	files[0].len = strlen(text);
+	rc = keyfile_write(files, count, force, e);
+	secret_free(text);
+	return rc;
+}
+
+/* An identity whose public file belongs to another one is a trap. */
+static int identity_check_pair(const struct key *k, const char *path, struct error *e)
+{
+	char at[KEYFILE_PATH_MAX + 8];
+	struct key pub, beside;
+
+	if ((k->form != KEY_SECRET && k->form != KEY_XSECRET) || key_public(&pub, k))
+		return 0;
+	if (snprintf(at, sizeof(at), "@%s.pub", path) >= (int)sizeof(at) || access(at + 1, F_OK))
+		return 0;
+	if (keyfile_read_public(&beside, NULL, at, e))
+		return -1;
+	if (beside.form == pub.form && memcmp(beside.bytes, pub.bytes, KEY_BYTES) == 0)
+		return 0;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: is not the public key of %s", at + 1, path);
+}
+
+int identity_check(struct key **k, char comment[KEYFILE_COMMENT_MAX], const char *path,
+    struct error *e)
+{
+	struct error unsafe = {.code = ERROR_OK}, psk = {.code = ERROR_OK};
+
+	if (keyfile_read_any(k, comment, path, &unsafe, e)) {
+		/* Perhaps a pre-shared key without a prefix. */
+		comment[0] = '\0';
+		if (keyfile_read_psk(k, path, &psk) == 0) {
+			memset(e, 0, sizeof(*e));
+			return 0;
+		}
+		if (psk.code == ERROR_SAFETY)
+			*e = psk;
+		return -1;
+	}
+	if (unsafe.code)
+		*e = unsafe;
+	else if (identity_check_pair(*k, path, e) == 0)
+		return 0;
+	secret_free(*k);
+	*k = NULL;
+	return -1;
+}
+
+/* ---- foreign formats ---- */
+
+int identity_import(struct key *k, enum key_format format, int fd, const char *name, struct error *e)
+{
+	char *text = secret_alloc(IMPORT_MAX);
+	struct key plain;
+	size_t len;
+	int rc = -1;
+
+	if (!text)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", name);
+	if (keyfile_slurp(fd, name, text, IMPORT_MAX, &len, e))
+		goto out;
+	if (keyformat_decode(k->bytes, format, text, len))
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: not a key: expected %s and nothing else", name,
+		    keyformat_expected(format));
+	else if (sodium_is_zero(k->bytes, KEY_BYTES))
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: all bytes are zero; this is no secret", name);
+	else
+		rc = 0;
+	if (rc == 0 && k->form == KEY_XSECRET) {
+		plain = *k;
+		rc = key_x25519_secret(k->bytes, &plain);
+		secret_wipe(&plain, sizeof(plain));
+	}
+out:
+	secret_free(text);
+	return rc;
+}
+
+int identity_export(uint8_t out[KEY_BYTES], enum key_part *part, bool public, const struct key *k,
+    const char *name, struct error *e)
+{
+	bool xonly = k->form == KEY_XSECRET || k->form == KEY_XPUBLIC;
+	int rc;
+
+	if (k->form == KEY_PSK && !public) {
+		memcpy(out, k->bytes, KEY_BYTES);
+		return 0;
+	}
+	if (*part == PART_NONE)
+		*part = xonly ? PART_X25519 : PART_ED25519;
+	if (k->form == KEY_PSK)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: a pre-shared key has no public part", name);
+	if (!public && (k->form == KEY_PUBLIC || k->form == KEY_XPUBLIC))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: there is only a public key in it", name);
+	if (xonly && *part == PART_ED25519)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: an X25519-only key has no ed25519 part",
+		    name);
+	rc = keyformat_part(out, *part, public, k);
+	return rc ? error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", name, keytext_strerror(rc)) : 0;
+}

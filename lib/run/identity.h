@@ -1,0 +1,57 @@
+/*
+ * identity: new identities on disk, and what there is to say about a key.
+ */
+#ifndef IDENTITY_H
+#define IDENTITY_H
+
+#include <stdbool.h>
+
+#include "crypto/keyformat.h"
+#include "crypto/keytext.h"
+#include "keyfile.h"
+#include "proto/error.h"
+
+#define IDENTITY_TEXT_MAX 512
+
+/* The public facts about a key. */
+struct identity_facts {
+	char public[KEYTEXT_MAX];  /* vk1 or vx1 */
+	char xpublic[KEYTEXT_MAX]; /* vx1 */
+	char fingerprint[FINGERPRINT_MAX];
+	char comment[KEYFILE_COMMENT_MAX];
+};
+
+/* Of any key but a psk. ${comment} is copied. 0 or -1. */
+int identity_facts(struct identity_facts *f, const struct key *k, const char *comment,
+    struct error *e) __attribute__((warn_unused_result));
+
+/* "user@host", printable. */
+void identity_comment(char out[KEYFILE_COMMENT_MAX]);
+
+/* The text of a secret key file (an identity or a psk) in guarded memory, to be freed with
+ * secret_free(); NULL if there is no memory. The key's line is the last one. */
+char *identity_text(const struct key *k, const char *comment);
+
+/* Write the secret ${k} to ${path} (0600) and, unless it is a psk, its public line to
+ * ${path}.pub; both or none, see keyfile_write(). 0 or -1. */
+int identity_write(const char *path, const struct key *k, const char *comment, bool force,
+    struct error *e) __attribute__((warn_unused_result));
+
+/* Read a secret in a foreign format from ${fd}, up to its end; ${name} is for messages. ${k}'s form
+ * says what it is to be: KEY_SECRET (a seed), KEY_XSECRET (is clamped) or KEY_PSK. */
+int identity_import(struct key *k, enum key_format format, int fd, const char *name,
+    struct error *e) __attribute__((warn_unused_result));
+
+/* The 32 bytes of ${k} to be shown in a foreign format: the secret ones, or with ${public} the
+ * public ones. *${part} PART_NONE becomes what the key has (ed25519 before x25519); a psk has no
+ * parts. ${name} is for messages. 0, or -1 with the reason. */
+int identity_export(uint8_t out[KEY_BYTES], enum key_part *part, bool public, const struct key *k,
+    const char *name, struct error *e) __attribute__((warn_unused_result));
+
+/* Look at a key file of any kind. 0: ${k} (guarded, to be freed) and ${comment} tell what it is.
+ * -1: ERROR_IO what is damaged (also: ${path}.pub holds another key), ERROR_SAFETY who else can
+ * read it. */
+int identity_check(struct key **k, char comment[KEYFILE_COMMENT_MAX], const char *path,
+    struct error *e) __attribute__((warn_unused_result));
+
+#endif
