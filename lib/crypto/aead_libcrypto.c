@@ -11,11 +11,27 @@ bool aead_libcrypto_available(void)
 	return true;
 }
 
+static const EVP_CIPHER *cipher_of(enum aead_alg alg)
+{
+	switch (alg) {
+	case AEAD_CHACHAPOLY:
+		return EVP_chacha20_poly1305();
+	case AEAD_AESGCM:
+		return EVP_aes_256_gcm();
+	case AEAD_NONE:
+		break;
+	}
+	return NULL;
+}
+
 void *aead_libcrypto_new(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
 {
-	const EVP_CIPHER *cipher = alg == AEAD_AESGCM ? EVP_aes_256_gcm() : EVP_chacha20_poly1305();
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	const EVP_CIPHER *cipher = cipher_of(alg);
+	EVP_CIPHER_CTX *ctx;
 
+	if (!cipher)
+		return NULL;
+	ctx = EVP_CIPHER_CTX_new();
 	if (!ctx)
 		return NULL;
 	if (EVP_CipherInit_ex(ctx, cipher, NULL, key, NULL, 1) != 1) {

@@ -279,11 +279,13 @@ static enum outcome run(const char *path, size_t index, const json_t *vector)
 	rc = noise_protocol_parse(&r.protocol, name, strlen(name));
 	if (rc == NOISE_E_UNBUILT || (rc == NOISE_E_NAME && is_outside(name)))
 		return SKIPPED;
+	if (rc != NOISE_OK) {
+		warnx("%s: vector %zu: %s: bad name", path, index, name);
+		return FAILED;
+	}
 	r.vector = vector;
 	r.messages = json_object_get(vector, "messages");
-	if (rc != NOISE_OK)
-		fail(&r, "bad name", 0);
-	else if (replay_as(&r, true) == 0 && replay_as(&r, false) == 0)
+	if (replay_as(&r, true) == 0 && replay_as(&r, false) == 0)
 		return PASSED;
 	warnx("%s: vector %zu: %s: as %s: %s", path, index, name,
 	    r.initiator ? "initiator" : "responder", r.why);
