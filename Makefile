@@ -92,7 +92,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%-replay)
 FUZZ_LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/fuzz/obj/lib/%.o)
 
 .PHONY: all demo check unit vectors bats corpus asan valgrind layers lint soak fuzz install uninstall clean help deps
-.PHONY: tests fuzzers run-checks build-deps test-deps FORCE
+.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -192,6 +192,7 @@ asan: test-deps ## all tests with address and undefined-behaviour sanitizers
 	    BUILD='$(BUILD)-asan' SANITIZE=address,undefined VT_SLOW=4 KINDS='unit vectors corpus bats' run-checks
 
 valgrind: test-deps ## unit tests and bats with every program under valgrind
+	@$(if $(NO_DEPS),:,tests/deps.sh valgrind)
 	@VT_WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
 	    $(REMAKE) VT_SLOW=20 KINDS='unit bats' run-checks
 
@@ -199,12 +200,20 @@ soak: test-deps ## unit tests and bats with large counts, then a longer fuzz
 	@VT_SOAK=1 $(REMAKE) VT_SLOW=10 KINDS='unit bats' run-checks
 	@$(REMAKE) FUZZ_SECONDS=600 fuzz
 
-fuzz: fuzzers ## every fuzz target for FUZZ_SECONDS seconds
+fuzz-deps:
+	@$(if $(NO_DEPS),:,WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) FUZZ_CC='$(FUZZ_CC)' tests/deps.sh build fuzz)
+
+fuzz: fuzz-deps ## every fuzz target for FUZZ_SECONDS seconds
+	@$(REMAKE) fuzzers
 	@VT_BUILD='$(ABS_BUILD)' FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ_NAMES)
 
 layers: all ## prove that calls and includes only go down
 	@$(if $(SANITIZE),echo 'make layers: needs a build without SANITIZE' >&2; exit 1,:)
 	@tests/layers.sh '$(BUILD)'
+
+# What tests/lint.sh compiles with.
+print-flags:
+	@printf '%s\n' $(call quote,-std=c11 $(VT_CPPFLAGS) $(OPT) -fPIE $(WARN))
 
 lint: ## compilers with -Werror, static analysis, shell, man pages, whitespace
 	@$(if $(NO_DEPS),:,WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) tests/deps.sh build test lint)

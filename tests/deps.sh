@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what is missing, and only that.
 #
-#   tests/deps.sh SET...        SET is build (compile, run the demo), test (make check) or lint
+#   tests/deps.sh SET...        SET is build (compile, run the demo), test (make check), lint, fuzz or valgrind
 #   tests/deps.sh --libraries   only say which libraries are missing, install nothing
 #
 # Silent and quick when nothing is missing; asks for root only when something is.
@@ -54,9 +54,8 @@ need_python() {
 	local python
 	for python in "${PYTHON:-}" /usr/bin/python3 python3; do
 		# shellcheck disable=SC2086
-		[ -n "$python" ] && have "$python" && "$python" -S -c '
-import sys, site
-site.main()
+		[ -n "$python" ] && have "$python" && "$python" -c '
+import sys
 from importlib.machinery import PathFinder
 sys.exit(any(PathFinder.find_spec(m) is None for m in sys.argv[1:]))' $python_modules && return
 	done
@@ -95,6 +94,15 @@ need_lint() {
 	need_tool shellcheck shellcheck
 	need_tool ctags universal-ctags
 	need_tool mandoc mandoc
+}
+
+need_fuzz() {
+	local runtime
+	need_tool "${FUZZ_CC:-clang}" clang
+	for runtime in "$("${FUZZ_CC:-clang}" -print-resource-dir 2>/dev/null)"/lib/*/libclang_rt.fuzzer*; do
+		[ -e "$runtime" ] && return
+	done
+	need libclang-rt-dev
 }
 
 as_root() {
@@ -155,6 +163,8 @@ for set in "$@"; do
 	build) need_build ;;
 	test) need_test ;;
 	lint) need_lint ;;
+	fuzz) need_fuzz ;;
+	valgrind) need_tool valgrind valgrind ;;
 	*) echo "deps: unknown set '$set'" >&2; exit 2 ;;
 	esac
 done
