@@ -1,3 +1,4 @@
+# shellcheck disable=SC2034 # variables are for the stories
 # helper: the words that the .bats stories are written in. Each file begins with `load helper`.
 #
 # From the environment (see the head of the Makefile; the defaults are for running bats by hand):
