@@ -59,8 +59,11 @@ listen() {
 
 # status_of PID: its exit status, in $status. The shell's own note about killed children is not wanted.
 status_of() {
+	local pid left=()
 	status=0
 	wait "$1" 2>/dev/null || status=$?
+	for pid in "${pids[@]}"; do [ "$pid" = "$1" ] || left+=("$pid"); done
+	pids=("${left[@]}")
 }
 
 echo '1. Two identities, and a server that knows one client'
