@@ -16,7 +16,8 @@ SHARED=${SHARED:-../shared}
 JOBS=${VT_JOBS:-3}
 [ -n "$VT_WRAP" ] && JOBS=2
 
-results=$VT_BUILD/results
+kinds="$*"
+results=$VT_BUILD/results/${kinds// /-}
 rm -rf "$results"
 mkdir -p "$results" || exit 1
 timeout=$(command -v timeout || command -v gtimeout) || { echo "check: no timeout(1); run make deps" >&2; exit 1; }
