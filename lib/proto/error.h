@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define ERROR_TEXTMAX 400
+#define ERROR_TEXTMAX 800
 
 /* name, exit status, short name for events */
 #define ERROR_MAP(X) \

@@ -10,7 +10,8 @@
  *   t bool   the sender's static key is thrown away after the run
  *   n str    software name and version
  *   p bool   probe only (OPEN)
- *   i bin32  Ed25519 public key of the sender's identity; must convert to its Noise static key
+ *   i bin32  Ed25519 public key of the sender's identity (or of its throw-away one); must convert to
+ *            its Noise static key
  */
 #ifndef PARAMS_H
 #define PARAMS_H

@@ -231,6 +231,11 @@ const struct session_peer *session_peer(const struct session *s)
 	return &s->peer;
 }
 
+bool session_heard(const struct session *s)
+{
+	return s->heard;
+}
+
 /* ---- clocks ---- */
 
 static bool ready_to_read(const struct session *s)
@@ -311,6 +316,11 @@ int64_t session_deadline(const struct session *s)
 	int64_t wire = s->wire->deadline(s);
 
 	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
+}
+
+void session_hurry(struct session *s, int64_t drain_ms)
+{
+	s->config.drain_ms = drain_ms;
 }
 
 void session_resumed(struct session *s, int64_t now)

@@ -64,6 +64,9 @@ enum session_receipt_status {
 struct session;
 struct wire;
 
+/* The wires that this build speaks. */
+extern const struct wire wire_vault1;
+
 struct session_config {
 	const struct wire *wire;
 	struct handshake_config handshake;
@@ -75,6 +78,7 @@ struct session_config {
 	bool compress;	  /* offer or agree */
 	int level;	  /* zstd level */
 	bool messages;	  /* offer or agree to keep message boundaries */
+	bool wait_ready;  /* initiator: no data before READY, so that all can be tried again */
 	bool take_nothing; /* one-way: refuse the peer's direction (STOP at once) */
 	int64_t handshake_ms; /* whole handshake up to OPEN/READY; 0 = none. So all below. */
 	int64_t keepalive_ms; /* silence before a PING */
@@ -140,6 +144,7 @@ struct session {
 	size_t held_len;
 	bool unsquash_busy;
 
+	bool heard; /* the peer has sent something */
 	bool judging, judged, ready, greeted; /* greeted: our OPEN or READY is out */
 	bool compress, messages; /* agreed */
 	struct squash squash;
@@ -189,6 +194,8 @@ unsigned session_state(const struct session *s);
 /* The first error, or code ERROR_OK after a clean end. */
 const struct error *session_error(const struct session *s);
 const struct session_peer *session_peer(const struct session *s);
+/* Has the peer sent anything at all? */
+bool session_heard(const struct session *s);
 
 /* ---- the four channels ---- */
 
@@ -242,6 +249,8 @@ void session_broken(struct session *s, bool reading, const char *why);
 void session_tick(struct session *s, int64_t now);
 /* The time at which session_tick() wants to be called, or -1. */
 int64_t session_deadline(const struct session *s);
+/* At the end wait no longer than ${drain_ms} for the peer's end of transport. */
+void session_hurry(struct session *s, int64_t drain_ms);
 /* The process itself stood still (stopped, suspended): do not count that against the peer. */
 void session_resumed(struct session *s, int64_t now);
 

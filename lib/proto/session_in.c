@@ -107,6 +107,7 @@ void session_process(struct session *s)
 
 void session_recv_wire_ack(struct session *s, size_t n)
 {
+	s->heard = true;
 	s->last_recv = s->now;
 	if (s->phase >= PHASE_LINGER)
 		return; /* read only so that the peer's closing is not disturbed: dropped */

@@ -42,8 +42,6 @@ struct wire {
 	int64_t (*deadline)(const struct session *s);
 };
 
-extern const struct wire wire_vault1;
-
 /* ---- offered by session.c ---- */
 
 #define SESSION_OVERHEAD(w) (4 + (w)->prefix + AEAD_TAGBYTES)

@@ -381,7 +381,7 @@ static bool v1_may_send(const struct session *s)
 {
 	if (s->eof_want || s->config.probe || s->peer.probe || !s->greeted)
 		return false;
-	return s->ready || (s->config.handshake.initiator && !s->config.compress);
+	return s->ready || (s->config.handshake.initiator && !s->config.compress && !s->config.wait_ready);
 }
 
 const struct wire wire_vault1 = {

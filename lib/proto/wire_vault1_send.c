@@ -36,7 +36,7 @@ void v1_greet(struct session *s)
 	uint8_t map[PARAMS_MAX];
 	size_t n;
 
-	if (s->config.identity && !s->config.throwaway) {
+	if (s->config.identity && s->protocol.dh == DH_25519) {
 		p.has_identity = true;
 		memcpy(p.identity, s->config.identity, sizeof p.identity);
 	}

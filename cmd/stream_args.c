@@ -1,0 +1,161 @@
+#include "stream_args.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "crypto/keytext.h"
+#include "crypto/secret.h"
+#include "run/keyfile.h"
+
+#define HANDSHAKE_MS 10000
+#define MESSAGE_MS 30000
+#define KEEPALIVE_MS 15000
+#define LEVEL_DEFAULT 3
+#define LEVEL_MAX 19
+
+void stream_args_init(struct stream_args *s)
+{
+	memset(s, 0, sizeof *s);
+	s->socket.family = AF_UNSPEC;
+	s->stream.handshake_ms = HANDSHAKE_MS;
+	s->stream.message_ms = MESSAGE_MS;
+	s->stream.keepalive_ms = KEEPALIVE_MS;
+	s->stream.level = LEVEL_DEFAULT;
+	s->stream.software = "vault-tools " COMMON_VERSION;
+}
+
+static int take_protocol(struct stream_args *s, const struct common_args *a)
+{
+	if (s->protocol_count == ARGS_PROTOCOLS_MAX)
+		return common_bad(a, "given too often");
+	s->protocols[s->protocol_count++] = a->value;
+	return 0;
+}
+
+static int take_compress(struct stream_args *s, const struct common_args *a)
+{
+	int64_t level = LEVEL_DEFAULT;
+
+	if (a->value && common_opt_int(a, &level, 1, LEVEL_MAX))
+		return COMMON_USAGE;
+	s->stream.compress = true;
+	s->stream.level = (int)level;
+	return 0;
+}
+
+int stream_args_take(struct stream_args *s, int option, const struct common_args *a)
+{
+	switch (option) {
+	case '4':
+		s->socket.family = AF_INET;
+		return 0;
+	case '6':
+		s->socket.family = AF_INET6;
+		return 0;
+	case 'n':
+		s->socket.numeric = true;
+		return 0;
+	case 'w':
+		return common_opt_duration(a, &s->stream.handshake_ms);
+	case ARGS_MESSAGE_TIMEOUT:
+		return common_opt_duration(a, &s->stream.message_ms);
+	case ARGS_IDLE_TIMEOUT:
+		return common_opt_duration(a, &s->stream.idle_ms);
+	case ARGS_KEEP_ALIVE:
+		return common_opt_duration(a, &s->stream.keepalive_ms);
+	case 'i':
+		s->identity_file = a->value;
+		return 0;
+	case ARGS_PSK_FILE:
+		s->psk_file = a->value;
+		return 0;
+	case ARGS_PROTOCOL:
+		return take_protocol(s, a);
+	case ARGS_ANONYMOUS:
+		s->anonymous = true;
+		return 0;
+	case ARGS_SEND_ONLY:
+		s->stream.send_only = true;
+		return 0;
+	case ARGS_RECV_ONLY:
+		s->stream.recv_only = true;
+		return 0;
+	case 'o':
+		s->stream.output = a->value;
+		return *a->value ? 0 : common_bad(a, "the name is empty");
+	case ARGS_COMPRESS:
+		return take_compress(s, a);
+	case ARGS_PROGRESS:
+		s->stream.progress = PROGRESS_ON;
+		return 0;
+	case ARGS_NO_PROGRESS:
+		s->stream.progress = PROGRESS_OFF;
+		return 0;
+	case 'v':
+		s->verbosity++;
+		return 0;
+	default:
+		s->quiet = true;
+		return 0;
+	}
+}
+
+int stream_args_check(const struct common_args *a)
+{
+	static const struct {
+		int one, other;
+		const char *one_name, *other_name;
+	} pairs[] = {
+	    {'4', '6', "-4", "-6"},
+	    {ARGS_SEND_ONLY, ARGS_RECV_ONLY, "--send-only", "--recv-only"},
+	    {ARGS_SEND_ONLY, 'o', "--send-only", "--output"},
+	    {ARGS_PROGRESS, ARGS_NO_PROGRESS, "--progress", "--no-progress"},
+	    {'v', ARGS_QUIET, "--verbose", "--quiet"},
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+		if (common_given(a, pairs[i].one) && common_given(a, pairs[i].other))
+			return common_conflict(a->prog, pairs[i].one_name, pairs[i].other_name);
+	return 0;
+}
+
+/* -i, else the default file if there is one, else a key that lives as long as this process. */
+static int load_identity(struct stream_args *s, bool throwaway, struct error *e)
+{
+	char path[KEYFILE_PATH_MAX];
+
+	if (s->identity_file)
+		return keyfile_read_secret(&s->identity, NULL, s->identity_file, e);
+	if (!throwaway) {
+		struct error no_home = {0};
+
+		if (keyfile_path(path, "identity", &no_home) == 0 && access(path, F_OK) == 0)
+			return keyfile_read_secret(&s->identity, NULL, path, e);
+	}
+	s->identity = secret_alloc(sizeof *s->identity);
+	if (!s->identity)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for keys");
+	s->identity->form = KEY_SECRET;
+	secret_rng.fill(secret_rng.ctx, s->identity->bytes, sizeof s->identity->bytes);
+	s->stream.throwaway = true;
+	return 0;
+}
+
+int stream_args_load(struct stream_args *s, bool throwaway, struct error *e)
+{
+	if (load_identity(s, throwaway, e) < 0)
+		return -1;
+	if (s->psk_file && keyfile_read_psk(&s->psk, s->psk_file, e) < 0)
+		return -1;
+	s->stream.identity = s->identity;
+	s->stream.psk = s->psk;
+	return 0;
+}
+
+void stream_args_free(struct stream_args *s)
+{
+	secret_free(s->identity);
+	secret_free(s->psk);
+	s->identity = s->psk = NULL;
+}

@@ -1,0 +1,96 @@
+/*
+ * stream_args: the options that vault-listen and vault-connect share (cli.md), and what they stand for.
+ */
+#ifndef STREAM_ARGS_H
+#define STREAM_ARGS_H
+
+#include "common.h"
+#include "run/socket.h"
+#include "run/stream.h"
+
+/* Values of long options without a letter; a tool's own begin at ARGS_OWN. */
+enum {
+	ARGS_MESSAGE_TIMEOUT = 256,
+	ARGS_IDLE_TIMEOUT,
+	ARGS_KEEP_ALIVE,
+	ARGS_PSK_FILE,
+	ARGS_PROTOCOL,
+	ARGS_ANONYMOUS,
+	ARGS_SEND_ONLY,
+	ARGS_RECV_ONLY,
+	ARGS_COMPRESS,
+	ARGS_PROGRESS,
+	ARGS_NO_PROGRESS,
+	ARGS_QUIET,
+	ARGS_OWN,
+};
+
+#define ARGS_SHORTS "46nw:i:o:vhV"
+#define ARGS_LONGS \
+	{"handshake-timeout", required_argument, NULL, 'w'}, \
+	    {"message-timeout", required_argument, NULL, ARGS_MESSAGE_TIMEOUT}, \
+	    {"idle-timeout", required_argument, NULL, ARGS_IDLE_TIMEOUT}, \
+	    {"keep-alive", required_argument, NULL, ARGS_KEEP_ALIVE}, \
+	    {"identity", required_argument, NULL, 'i'}, {"psk-file", required_argument, NULL, ARGS_PSK_FILE}, \
+	    {"protocol", required_argument, NULL, ARGS_PROTOCOL}, \
+	    {"anonymous", no_argument, NULL, ARGS_ANONYMOUS}, {"send-only", no_argument, NULL, ARGS_SEND_ONLY}, \
+	    {"recv-only", no_argument, NULL, ARGS_RECV_ONLY}, {"output", required_argument, NULL, 'o'}, \
+	    {"compress", optional_argument, NULL, ARGS_COMPRESS}, \
+	    {"progress", no_argument, NULL, ARGS_PROGRESS}, {"no-progress", no_argument, NULL, ARGS_NO_PROGRESS}, \
+	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
+	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
+
+#define ARGS_HELP_NETWORK \
+	"  -4                          IPv4 only\n" \
+	"  -6                          IPv6 only\n" \
+	"  -n                          numeric addresses only, no name look-ups\n" \
+	"  -w, --handshake-timeout T   connect and handshake within T (default 10s)\n" \
+	"      --message-timeout T     a record begun must be complete within T (default 30s)\n" \
+	"      --idle-timeout T        end after T without data either way (default 0: never)\n" \
+	"      --keep-alive T          ask a silent peer every T, give it up after three (default 15s)\n"
+#define ARGS_HELP_KEYS \
+	"  -i, --identity FILE         own secret key (default: ~/.config/vault-tools/identity, if it\n" \
+	"                              exists; otherwise a throw-away one)\n" \
+	"      --psk-file FILE         pre-shared key that the peer must have, too\n"
+#define ARGS_HELP_DATA \
+	"      --send-only             only send; nothing is taken from the peer\n" \
+	"      --recv-only             only receive; nothing is read from standard input\n" \
+	"  -o, --output FILE           write what is received to FILE, which appears only when complete\n" \
+	"      --compress[=LEVEL]      compress with zstd if the peer agrees (level 1 to 19, default 3)\n" \
+	"      --progress              show progress even where it would not be by default\n" \
+	"      --no-progress           never show progress\n"
+#define ARGS_HELP_REST \
+	"  -v, --verbose               say more (repeat for still more)\n" \
+	"      --quiet                 no warnings, only errors\n" \
+	"  -h, --help                  this text\n" \
+	"  -V, --version               version and features\n"
+
+#define ARGS_PROTOCOLS_MAX 16
+
+struct stream_args {
+	struct stream_options stream;
+	struct socket_options socket;
+	const char *identity_file, *psk_file;
+	const char *protocols[ARGS_PROTOCOLS_MAX];
+	size_t protocol_count;
+	bool anonymous, quiet;
+	int verbosity;
+	struct key *identity, *psk; /* guarded memory, owned */
+};
+
+/* The defaults. */
+void stream_args_init(struct stream_args *s);
+
+/* Take one of the shared options. 0, or COMMON_USAGE after the error was printed. */
+int stream_args_take(struct stream_args *s, int option, const struct common_args *a);
+
+/* Conflicts between shared options. 0 or COMMON_USAGE. */
+int stream_args_check(const struct common_args *a);
+
+/* Read the keys: ${throwaway} asks for a throw-away identity whatever exists. 0 or -1. */
+int stream_args_load(struct stream_args *s, bool throwaway, struct error *e);
+
+/* Wipe the keys. */
+void stream_args_free(struct stream_args *s);
+
+#endif

@@ -1,0 +1,193 @@
+/* vault-connect: standard input and output through an encrypted session to a listener. */
+#include <string.h>
+
+#include "common.h"
+#include "run/client.h"
+#include "run/keyfile.h"
+#include "run/log.h"
+#include "stream_args.h"
+
+#define PROG "vault-connect"
+#define RETRY_MS 5000
+
+/* What was asked for; not changed after options_check(). */
+struct opts {
+	struct stream_args args;
+	struct client_options client;
+	const char *remote_key, *known_hosts;
+};
+
+static const char help[] =
+    "Usage: vault-connect [OPTION...] HOST PORT\n"
+    "       vault-connect [OPTION...] HOST:PORT | /unix/path\n"
+    "Send standard input to a vault-listen, and what comes back to standard output, encrypted.\n"
+    "Exit status 0 means that every byte was delivered, and the peer said so.\n"
+    "\n"
+    "  -r, --remote-key KEY        the server's public key must be this one (or @FILE that holds it)\n"
+    "      --known-hosts FILE      remembered server keys (default: ~/.config/vault-tools/known_hosts)\n"
+    "      --trust MODE            unknown server keys: new (remember, the default), strict (refuse),\n"
+    "                              any (accept with a warning)\n" ARGS_HELP_KEYS
+    "      --anonymous             show no identity: a throw-away key\n"
+    "      --protocol NAME         Noise protocol name or pattern (default: XX, IK if the server's key\n"
+    "                              is known, XXpsk3 with a pre-shared key)\n"
+    "  -s, --source ADDR           connect from this address\n"
+    "  -p, --source-port PORT      and from this port\n"
+    "      --retry[=N]             keep trying to connect (at most N more times)\n"
+    "      --retry-delay T         first pause between tries, growing (default 5s)\n"
+    "  -z, --probe                 only shake hands; print the server's key, protocol, round trip\n"
+    "      --json                  with -z: one JSON object\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+
+/* ---- options ---- */
+
+enum { OPT_KNOWN_HOSTS = ARGS_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON };
+
+static const struct option longs[] = {
+    ARGS_LONGS,
+    {"remote-key", required_argument, NULL, 'r'},
+    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
+    {"trust", required_argument, NULL, OPT_TRUST},
+    {"source", required_argument, NULL, 's'},
+    {"source-port", required_argument, NULL, 'p'},
+    {"retry", optional_argument, NULL, OPT_RETRY},
+    {"retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
+    {"probe", no_argument, NULL, 'z'},
+    {"json", no_argument, NULL, OPT_JSON},
+    {NULL, 0, NULL, 0},
+};
+
+static const int repeatable[] = {'v', 0};
+
+static int take_trust(struct opts *o, const struct common_args *a)
+{
+	static const char *const modes[] = {[JUDGE_NEW] = "new", [JUDGE_STRICT] = "strict", [JUDGE_ANY] = "any"};
+
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+		if (strcmp(a->value, modes[i]) == 0) {
+			o->client.judge.trust = (enum judge_trust)i;
+			return 0;
+		}
+	return common_usage(PROG, "--trust: '%s' is none of new, strict, any", a->value);
+}
+
+static int take_own(struct opts *o, int option, const struct common_args *a)
+{
+	switch (option) {
+	case 'r':
+		o->remote_key = a->value;
+		return 0;
+	case OPT_KNOWN_HOSTS:
+		o->known_hosts = a->value;
+		return 0;
+	case OPT_TRUST:
+		return take_trust(o, a);
+	case 's':
+		o->args.socket.source = a->value;
+		return 0;
+	case 'p':
+		return common_opt_port(a, &o->args.socket.source_port, false);
+	case OPT_RETRY:
+		o->client.retry = true;
+		return a->value ? common_opt_int(a, &o->client.retries, 0, 1000000000) : 0;
+	case OPT_RETRY_DELAY:
+		return common_opt_duration(a, &o->client.retry_ms);
+	case 'z':
+		o->client.probe = true;
+		return 0;
+	case OPT_JSON:
+		o->client.json = true;
+		return 0;
+	default:
+		return stream_args_take(&o->args, option, a);
+	}
+}
+
+static int options_address(struct opts *o, const struct common_args *a)
+{
+	struct error e = {0};
+
+	if (a->noperands == 0)
+		return common_usage(PROG, "no HOST given");
+	if (a->noperands > 2 || a->nrest > 0)
+		return common_usage(PROG, "unexpected argument '%s'", a->nrest > 0 ? a->rest[0] : a->operands[2]);
+	if (address_parse(&o->client.to, a->operands[0], a->noperands > 1 ? a->operands[1] : NULL, false, &e) < 0)
+		return common_usage(PROG, "%s", e.text);
+	if (!o->client.to.is_unix && o->client.to.any_host)
+		return common_usage(PROG, "no HOST given");
+	if (!o->client.to.is_unix && !o->client.to.has_port)
+		return common_usage(PROG, "no PORT given");
+	if (!o->client.to.is_unix && o->client.to.port == 0)
+		return common_usage(PROG, "port 0 cannot be connected to");
+	return 0;
+}
+
+static int options_check(struct opts *o, const struct common_args *a)
+{
+	if (stream_args_check(a))
+		return COMMON_USAGE;
+	if (o->args.anonymous && o->args.identity_file)
+		return common_conflict(PROG, "--anonymous", "--identity");
+	if (common_given(a, OPT_TRUST) && o->remote_key)
+		return common_conflict(PROG, "--trust", "--remote-key");
+	if (o->client.json && !o->client.probe)
+		return common_usage(PROG, "--json needs --probe");
+	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)
+		return common_usage(PROG, "--retry-delay needs --retry");
+	return options_address(o, a);
+}
+
+/* ---- set-up ---- */
+
+static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct error *e)
+{
+	struct client_options *c = &o->client;
+
+	if (o->remote_key) {
+		c->judge.pinned = true;
+		if (keyfile_read_public(&c->judge.pin, NULL, o->remote_key, e) < 0)
+			return -1;
+	}
+	if (stream_args_load(&o->args, o->args.anonymous, e) < 0)
+		return -1;
+	c->judge.known_hosts = o->known_hosts;
+	if (!o->known_hosts) {
+		if (keyfile_path(known_hosts, "known_hosts", e) < 0)
+			return -1;
+		c->judge.known_hosts = known_hosts;
+	}
+	c->judge.psk = o->args.psk != NULL;
+	c->stream = o->args.stream;
+	c->socket = o->args.socket;
+	c->protocol = o->args.protocol_count > 0 ? o->args.protocols[0] : NULL;
+	return trust_name(c->judge.name, c->to.host, c->to.port, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "r:s:p:z", .longs = longs,
+	    .repeatable = repeatable, .argc = argc, .argv = argv};
+	struct opts o = {.client = {.retries = -1, .retry_ms = RETRY_MS}};
+	char known_hosts[KEYFILE_PATH_MAX];
+	struct error e = {0};
+	int option, status;
+
+	if (common_init(PROG))
+		return error_status(ERROR_IO);
+	stream_args_init(&o.args);
+	while ((option = common_next(&a)) > 0) {
+		if (option == 'h')
+			return common_help(PROG, help);
+		if (option == 'V')
+			return common_version(PROG, NULL);
+		if (take_own(&o, option, &a))
+			return COMMON_USAGE;
+	}
+	if (option < 0 || options_check(&o, &a))
+		return COMMON_USAGE;
+	log_setup(PROG, o.args.verbosity, o.args.quiet);
+	if (setup(&o, known_hosts, &e) < 0)
+		status = common_fail(PROG, &e);
+	else
+		status = client_run(&o.client);
+	stream_args_free(&o.args);
+	return o.client.probe ? common_close_stdout(PROG, status) : status;
+}

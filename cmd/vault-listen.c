@@ -1,0 +1,210 @@
+/* vault-listen: wait for a client, then standard input and output through an encrypted session. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "common.h"
+#include "proto/handshake.h"
+#include "run/keyfile.h"
+#include "run/listener.h"
+#include "run/log.h"
+#include "run/protocol.h"
+#include "stream_args.h"
+
+#define PROG "vault-listen"
+#define DRAIN_MS 5000
+
+/* What was asked for; not changed after options_check(). */
+struct opts {
+	struct stream_args args;
+	struct listener_options listener;
+	const char *authorized_keys;
+};
+
+static const char help[] =
+    "Usage: vault-listen [OPTION...] [HOST] [PORT]\n"
+    "       vault-listen [OPTION...] HOST:PORT | /unix/path\n"
+    "Wait for one vault-connect; send standard input to it and what it sends to standard output,\n"
+    "encrypted. Exit status 0 means that every byte was delivered, and the peer said so.\n"
+    "Without HOST on all addresses, without PORT on 5004; port 0 lets the system choose.\n"
+    "\n"
+    "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
+    "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
+    "      --anonymous             let anyone connect, without a warning\n" ARGS_HELP_KEYS
+    "      --protocol NAME         allow this Noise protocol or pattern, may be repeated (default: XX\n"
+    "                              and IK, or XXpsk3 with a pre-shared key)\n"
+    "      --max-failures N        give up after N clients that failed to authenticate\n"
+    "      --accept-timeout T      give up if no client came within T (default 0: never)\n"
+    "      --drain T               after a signal let the session finish for T (default 5s)\n"
+    "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
+    "                              when clients can connect\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+
+/* ---- options ---- */
+
+enum { OPT_MAX_FAILURES = ARGS_OWN, OPT_ACCEPT_TIMEOUT, OPT_DRAIN, OPT_READY_FD };
+
+static const struct option longs[] = {
+    ARGS_LONGS,
+    {"authorized-keys", required_argument, NULL, 'a'},
+    {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
+    {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
+    {"drain", required_argument, NULL, OPT_DRAIN},
+    {"ready-fd", required_argument, NULL, OPT_READY_FD},
+    {NULL, 0, NULL, 0},
+};
+
+static const int repeatable[] = {'v', ARGS_PROTOCOL, 0};
+
+static int take_ready_fd(struct opts *o, const struct common_args *a)
+{
+	int64_t fd;
+
+	if (common_opt_int(a, &fd, 3, 65535))
+		return COMMON_USAGE;
+	if (fcntl((int)fd, F_GETFD) < 0)
+		return common_bad(a, "this descriptor is not open");
+	o->listener.ready_fd = (int)fd;
+	return 0;
+}
+
+static int take_own(struct opts *o, int option, const struct common_args *a)
+{
+	switch (option) {
+	case 'a':
+		o->authorized_keys = a->value;
+		return 0;
+	case OPT_MAX_FAILURES:
+		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
+	case OPT_ACCEPT_TIMEOUT:
+		return common_opt_duration(a, &o->listener.accept_ms);
+	case OPT_DRAIN:
+		return common_opt_duration(a, &o->listener.drain_ms);
+	case OPT_READY_FD:
+		return take_ready_fd(o, a);
+	default:
+		return stream_args_take(&o->args, option, a);
+	}
+}
+
+static int options_address(struct opts *o, const struct common_args *a)
+{
+	struct error e = {0};
+	struct address *at = &o->listener.at;
+
+	if (a->noperands > 2 || a->nrest > 0)
+		return common_usage(PROG, "unexpected argument '%s'", a->nrest > 0 ? a->rest[0] : a->operands[2]);
+	if (address_parse(at, a->noperands > 0 ? a->operands[0] : NULL, a->noperands > 1 ? a->operands[1] : NULL, true,
+		&e) < 0)
+		return common_usage(PROG, "%s", e.text);
+	if (!at->is_unix && !at->has_port)
+		at->port = HANDSHAKE_DEFAULT_PORT;
+	return 0;
+}
+
+/* Each --protocol must be one that can be served with the keys at hand. */
+static int options_protocols(const struct opts *o)
+{
+	for (size_t i = 0; i < o->args.protocol_count; i++) {
+		const char *name = o->args.protocols[i];
+		struct noise_protocol p;
+		struct error e = {0};
+
+		if (protocol_parse(&p, name, &e) < 0)
+			return common_usage(PROG, "--protocol: %s", e.text);
+		if (noise_protocol_psk_count(&p) > 0 && !o->args.psk_file)
+			return common_usage(PROG, "--protocol %s needs --psk-file", name);
+		if (noise_protocol_psk_count(&p) == 0 && o->args.psk_file)
+			return common_usage(PROG,
+			    "--psk-file and --protocol %s cannot be used together: the pattern has no psk", name);
+		if (noise_protocol_needs_remote(&p, false))
+			return common_usage(PROG,
+			    "--protocol %s: a listener does not know its client's key beforehand; use an I or X pattern", name);
+		if (p.dh == DH_448 && noise_protocol_needs_static(&p, false) && noise_protocol_needs_remote(&p, true))
+			return common_usage(PROG, "--protocol %s: identities are X25519, nobody could know a 448 key", name);
+	}
+	return 0;
+}
+
+static int options_check(struct opts *o, const struct common_args *a)
+{
+	if (stream_args_check(a))
+		return COMMON_USAGE;
+	if (o->args.anonymous && o->authorized_keys)
+		return common_conflict(PROG, "--anonymous", "--authorized-keys");
+	return options_protocols(o) ? COMMON_USAGE : options_address(o, a);
+}
+
+/* ---- set-up ---- */
+
+static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
+{
+	struct judge_client *j = &o->listener.judge;
+	int rc;
+
+	j->everyone = true;
+	if (o->args.anonymous)
+		return 0;
+	j->path = o->authorized_keys;
+	if (!j->path) {
+		struct error no_home = {0};
+
+		if (keyfile_path(path, "authorized_keys", &no_home) < 0)
+			return 0;
+		j->path = path;
+	}
+	rc = trust_authorized_load(&j->list, j->path, e);
+	if (rc == 1 && o->authorized_keys)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "--authorized-keys %s: no such file", j->path);
+	j->everyone = rc == 1;
+	return rc < 0 ? -1 : 0;
+}
+
+static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
+{
+	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"};
+	struct listener_options *l = &o->listener;
+
+	if (load_authorized(o, path, e) < 0 || stream_args_load(&o->args, false, e) < 0)
+		return -1;
+	l->stream = o->args.stream;
+	l->socket = o->args.socket;
+	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
+	l->allowed = o->args.psk ? with_psk : plain;
+	l->allowed_count = o->args.psk ? 1 : 2;
+	if (o->args.protocol_count > 0) {
+		l->allowed = o->args.protocols;
+		l->allowed_count = o->args.protocol_count;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:", .longs = longs, .repeatable = repeatable,
+	    .argc = argc, .argv = argv};
+	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
+	char path[KEYFILE_PATH_MAX];
+	struct error e = {0};
+	int option, status;
+
+	if (common_init(PROG))
+		return error_status(ERROR_IO);
+	stream_args_init(&o.args);
+	while ((option = common_next(&a)) > 0) {
+		if (option == 'h')
+			return common_help(PROG, help);
+		if (option == 'V')
+			return common_version(PROG, NULL);
+		if (take_own(&o, option, &a))
+			return COMMON_USAGE;
+	}
+	if (option < 0 || options_check(&o, &a))
+		return COMMON_USAGE;
+	log_setup(PROG, o.args.verbosity, o.args.quiet);
+	if (setup(&o, path, &e) < 0)
+		status = common_fail(PROG, &e);
+	else
+		status = listener_run(&o.listener);
+	trust_free(&o.listener.judge.list);
+	stream_args_free(&o.args);
+	return status;
+}

@@ -1,0 +1,328 @@
+#include "client.h"
+
+#include <ev.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "log.h"
+#include "probe.h"
+#include "protocol.h"
+#include "signals.h"
+
+#define RETRY_MOST_MS 60000
+#define INTERRUPT_DRAIN_MS 1000
+
+struct client {
+	struct client_options *o;
+	struct ev_loop *loop;
+	struct stream stream;
+	struct conn *conn; /* until the stream has it, and for a probe */
+	struct noise_protocol protocol;
+	uint8_t expected[KEY_BYTES];
+	bool has_expected;
+	bool announced;	   /* READY was seen */
+	bool over;	   /* the session has closed */
+	bool looking;	   /* a second try that only finds out which key the server has */
+	struct signals signals;
+	int signal;
+	char peer[ADDRESS_TEXTMAX];
+};
+
+static bool is_25519(const struct client *c)
+{
+	return c->protocol.dh == DH_25519;
+}
+
+/* ---- the session's events ---- */
+
+static void judge(struct client *c, struct conn *conn)
+{
+	char why[JUDGE_TEXTMAX];
+	const struct session_peer *peer = session_peer(&conn->session);
+	const char *refusal;
+
+	if (c->looking)
+		refusal = judge_server_changed(&c->o->judge, peer, why);
+	else
+		refusal = judge_server_verdict(&c->o->judge, peer, is_25519(c), why);
+	session_judge(&conn->session, refusal);
+	conn_update(conn);
+}
+
+static void on_changed(struct conn *conn, void *owner);
+
+static void announce(struct client *c, struct conn *conn)
+{
+	const struct session_peer *peer = session_peer(&conn->session);
+	char text[KEYTEXT_MAX];
+
+	c->announced = true;
+	log_info(1, "%s: connected with %s, peer key %s", conn->peer, conn->session.protocol.name,
+	    judge_peer_text(peer, is_25519(c), text));
+	judge_server_ready(&c->o->judge, peer, is_25519(c));
+	if (!c->stream.pumping && !c->o->probe) {
+		stream_run(&c->stream, conn);
+		c->conn = NULL;
+	}
+}
+
+static void on_changed(struct conn *conn, void *owner)
+{
+	struct client *c = owner;
+	unsigned state = session_state(&conn->session);
+
+	if (state & SESSION_JUDGE) {
+		judge(c, conn);
+		state = session_state(&conn->session);
+	}
+	if ((state & SESSION_READY) && !c->announced)
+		announce(c, conn);
+	c->over = c->stream.pumping ? stream_step(&c->stream) : (state & SESSION_CLOSED) != 0;
+	if (c->over)
+		ev_break(c->loop, EVBREAK_ALL);
+}
+
+static void on_signal(int number, void *owner)
+{
+	struct client *c = owner;
+	struct conn *conn = c->stream.conn ? c->stream.conn : c->conn;
+
+	if (c->signal != 0 || !conn) {
+		c->signal = number;
+		ev_break(c->loop, EVBREAK_ALL);
+		return;
+	}
+	c->signal = number;
+	session_hurry(&conn->session, INTERRUPT_DRAIN_MS);
+	session_abort(&conn->session, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "interrupted");
+	conn_update(conn);
+	on_changed(conn, c);
+}
+
+/* ---- one try ---- */
+
+static int start_session(struct client *c, int fd, int64_t deadline, struct error *e)
+{
+	const struct client_options *o = c->o;
+	struct session_config config = {.wire = &wire_vault1, .probe = o->probe};
+
+	if (stream_config(&c->stream, &config, e) < 0)
+		return -1;
+	config.handshake.initiator = true;
+	config.handshake.protocol = c->protocol;
+	config.handshake.remote_static = c->has_expected ? c->expected : NULL;
+	/* What is tried again must not have eaten input. */
+	config.wait_ready = o->retry;
+	if (deadline >= 0) {
+		config.handshake_ms = deadline - clock_ms();
+		if (config.handshake_ms < 1)
+			config.handshake_ms = 1;
+	}
+	c->announced = c->over = false;
+	c->conn = conn_new(c->loop, fd, c->peer, &config, true, on_changed, c, e);
+	if (!c->conn)
+		return -1;
+	if (!o->retry && !o->probe && !c->looking) {
+		stream_run(&c->stream, c->conn);
+		c->conn = NULL;
+		c->over = stream_step(&c->stream);
+	}
+	return 0;
+}
+
+/* Connect and run to the end. 0 if a session was begun (then the conn tells how it went), or -1. */
+static int attempt(struct client *c, struct error *e)
+{
+	const struct client_options *o = c->o;
+	int64_t deadline = o->stream.handshake_ms > 0 ? clock_ms() + o->stream.handshake_ms : -1;
+	int fd = socket_connect(&o->to, &o->socket, deadline, c->peer, e);
+
+	if (fd < 0)
+		return -1;
+	log_info(2, "%s: TCP connected, speaking %s", c->peer, c->protocol.name);
+	if (start_session(c, fd, deadline, e) < 0)
+		return -1;
+	if (!c->over)
+		ev_run(c->loop, 0);
+	return 0;
+}
+
+static void drop_conn(struct client *c)
+{
+	conn_free(c->conn);
+	c->conn = NULL;
+}
+
+/*
+ * The server could not read our first message: it has not the key that we expect. Which one it
+ * has, only another pattern tells: ask, and refuse whatever comes.
+ */
+static void find_out(struct client *c, struct error *e)
+{
+	struct error ignored = {0};
+
+	c->looking = true;
+	if (protocol_parse(&c->protocol, "XX", &ignored) < 0 || attempt(c, &ignored) < 0 || !c->conn)
+		return;
+	if (session_error(&c->conn->session)->code == ERROR_AUTH && session_peer(&c->conn->session)->has_key)
+		*e = *session_error(&c->conn->session);
+	drop_conn(c);
+}
+
+static bool key_was_wrong(const struct client *c, const struct session *s)
+{
+	return s->handshake.refusal == REFUSE_KEYS && c->has_expected && !c->o->stream.psk &&
+	    noise_protocol_needs_remote(&c->protocol, true);
+}
+
+/* ---- tries in a row ---- */
+
+/* Is it worth another try? Only before anything was agreed, and never after a refusal of keys. */
+static bool again(const struct client *c, const struct error *e, int64_t done)
+{
+	if (!c->o->retry || c->signal || c->stream.pumping)
+		return false;
+	if (e->code != ERROR_NETWORK && e->code != ERROR_TIMEOUT)
+		return false;
+	return c->o->retries < 0 || done < c->o->retries;
+}
+
+static int64_t pause_ms(const struct client *c, int64_t done)
+{
+	int64_t ms = c->o->retry_ms;
+	uint32_t random;
+
+	while (done-- > 0 && ms < RETRY_MOST_MS)
+		ms += ms / 2;
+	if (ms > RETRY_MOST_MS && ms > c->o->retry_ms)
+		ms = RETRY_MOST_MS;
+	secret_rng.fill(secret_rng.ctx, (uint8_t *)&random, sizeof random);
+	return ms * 3 / 4 + (int64_t)(random % 1000) * ms / 2000; /* three quarters to five quarters */
+}
+
+/* Wait, but not for a signal that wants us to leave. */
+static void on_pause(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)w;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void pause_for(struct client *c, int64_t ms)
+{
+	ev_timer timer;
+
+	ev_timer_init(&timer, on_pause, (double)ms / 1000, 0.);
+	ev_now_update(c->loop);
+	ev_timer_start(c->loop, &timer);
+	ev_run(c->loop, 0);
+	ev_timer_stop(c->loop, &timer);
+}
+
+static void run_tries(struct client *c, struct error *e)
+{
+	for (int64_t done = 0;; done++) {
+		int64_t ms;
+
+		memset(e, 0, sizeof *e);
+		if (attempt(c, e) == 0 && !c->conn)
+			return; /* the stream has it and knows how it ended */
+		if (c->conn)
+			*e = *session_error(&c->conn->session);
+		if (!again(c, e, done))
+			return;
+		drop_conn(c);
+		ms = pause_ms(c, done);
+		log_info(1, "%s; trying again in %.1f s", e->text, (double)ms / 1000);
+		pause_for(c, ms);
+		if (c->signal)
+			return;
+	}
+}
+
+/* ---- before and after ---- */
+
+static int choose_protocol(struct client *c, struct error *e)
+{
+	struct client_options *o = c->o;
+	const char *name = o->protocol;
+
+	c->has_expected = judge_server_expected(&o->judge, c->expected);
+	if (!name)
+		name = o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
+	if (protocol_parse(&c->protocol, name, e) < 0)
+		return -1;
+	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs --psk-file", name);
+	if (noise_protocol_psk_count(&c->protocol) == 0 && o->stream.psk)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--psk-file and --protocol %s cannot be used together: the pattern has no psk",
+		    name);
+	if (noise_protocol_needs_remote(&c->protocol, true) && (!c->has_expected || c->protocol.dh != DH_25519))
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs the server's X25519 key: give --remote-key", name);
+	if (noise_protocol_needs_remote(&c->protocol, false))
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL,
+		    "--protocol %s: listeners do not know a client's key beforehand; use an I or X pattern", name);
+	if (o->judge.pinned && (!noise_protocol_peer_has_static(&c->protocol, true) || c->protocol.dh != DH_25519))
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--remote-key and --protocol %s cannot be used together: the server shows no such key",
+		    name);
+	return 0;
+}
+
+static int outcome(struct client *c, struct error *e)
+{
+	const struct conn *conn;
+	int status;
+
+	if (c->signal)
+		return 128 + c->signal;
+	conn = c->stream.pumping ? c->stream.conn : c->conn;
+	if (conn && key_was_wrong(c, &conn->session)) {
+		*e = *session_error(&conn->session);
+		stream_drop(&c->stream);
+		drop_conn(c);
+		find_out(c, e);
+	}
+	if (c->stream.pumping)
+		return stream_status(&c->stream);
+	if (e->code == ERROR_OK && c->o->probe)
+		return probe_print(c->conn, &c->o->judge, is_25519(c), c->o->json);
+	status = error_status(e->code);
+	if (e->code != ERROR_OK)
+		log_error("%s", e->text);
+	if (c->o->probe && c->o->json)
+		probe_print_error(&c->o->judge, e);
+	return status;
+}
+
+int client_run(struct client_options *o)
+{
+	struct client c = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct stream_options none = o->stream;
+	struct error e = {0};
+	int status = -1;
+
+	none.send_only = none.recv_only = true; /* a probe touches neither input nor output */
+	if (judge_server_load(&o->judge, &e) < 0 || choose_protocol(&c, &e) < 0)
+		goto fail;
+	if (stream_open(&c.stream, c.loop, o->probe ? &none : &o->stream, &e) < 0)
+		goto fail;
+	c.stream.options = &o->stream;
+	signals_start(&c.signals, c.loop, on_signal, &c);
+	run_tries(&c, &e);
+	status = outcome(&c, &e);
+	signals_stop(&c.signals);
+fail:
+	if (status < 0) {
+		log_error("%s", e.text);
+		status = error_status(e.code);
+	}
+	drop_conn(&c);
+	stream_close(&c.stream);
+	judge_server_free(&o->judge);
+	secret_wipe(&c.expected, sizeof c.expected);
+	return status;
+}

@@ -1,0 +1,199 @@
+#include "conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "crypto/secret.h"
+
+/* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
+#define STOOD_STILL_MS 2000
+
+void conn_flush(struct conn *c)
+{
+	const uint8_t *at;
+	size_t len;
+
+	while ((at = session_send_wire_buf(&c->session, &len)) != NULL) {
+		ssize_t n = send(c->fd, at, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n < 0) {
+			session_broken(&c->session, false, strerror(errno));
+			return;
+		}
+		session_send_wire_ack(&c->session, (size_t)n);
+		if ((size_t)n < len)
+			return;
+	}
+}
+
+static void receive(struct conn *c)
+{
+	size_t len;
+	uint8_t *at = session_recv_wire_buf(&c->session, &len);
+	ssize_t n;
+
+	if (!at)
+		return;
+	n = recv(c->fd, at, len, 0);
+	if (n > 0)
+		session_recv_wire_ack(&c->session, (size_t)n);
+	else if (n == 0)
+		session_fin(&c->session);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		session_broken(&c->session, true, strerror(errno));
+}
+
+static void watch(struct conn *c, ev_io *w, bool wanted)
+{
+	if (wanted && !ev_is_active(w))
+		ev_io_start(c->loop, w);
+	else if (!wanted && ev_is_active(w))
+		ev_io_stop(c->loop, w);
+}
+
+/* The timer may fire early, never late: setting it anew for every record would cost more. */
+static void set_timer(struct conn *c)
+{
+	int64_t at = session_deadline(&c->session), now;
+
+	if (at < 0 || (c->timer_at >= 0 && c->timer_at <= at))
+		return;
+	now = clock_ms();
+	ev_timer_stop(c->loop, &c->timer);
+	ev_now_update(c->loop);
+	ev_timer_set(&c->timer, at > now ? (double)(at - now) / 1000.0 + 0.0005 : 0., 0.);
+	ev_timer_start(c->loop, &c->timer);
+	c->timer_at = at;
+}
+
+void conn_update(struct conn *c)
+{
+	unsigned state;
+
+	session_tick(&c->session, clock_ms());
+	conn_flush(c);
+	state = session_state(&c->session);
+	if ((state & SESSION_SHUT_WIRE) && !c->shut) {
+		c->shut = true;
+		(void)shutdown(c->fd, SHUT_WR);
+	}
+	watch(c, &c->readable, state & SESSION_RECV_WIRE);
+	watch(c, &c->writable, state & SESSION_SEND_WIRE);
+	set_timer(c);
+}
+
+static void step(struct conn *c)
+{
+	conn_update(c);
+	c->changed(c, c->owner);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct conn *c = w->data;
+
+	(void)loop;
+	(void)events;
+	c->session.now = clock_ms();
+	receive(c);
+	step(c);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int events)
+{
+	(void)loop;
+	(void)events;
+	step(w->data);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct conn *c = w->data;
+	int64_t now = clock_ms();
+
+	(void)loop;
+	(void)events;
+	if (c->timer_at >= 0 && now - c->timer_at > STOOD_STILL_MS)
+		session_resumed(&c->session, now);
+	c->timer_at = -1;
+	step(c);
+}
+
+static int make_buffers(struct conn *c, size_t size)
+{
+	uint8_t *fresh = malloc(2 * size);
+
+	if (!fresh)
+		return -1;
+	if (c->buffers && session_buffers(&c->session, fresh, size, fresh + size, size) < 0) {
+		free(fresh);
+		return -1;
+	}
+	free(c->buffers);
+	c->buffers = fresh;
+	c->buffer_size = size;
+	return 0;
+}
+
+int conn_grow(struct conn *c)
+{
+	return c->buffer_size >= SESSION_BIGBUF ? 0 : make_buffers(c, SESSION_BIGBUF);
+}
+
+void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner)
+{
+	c->changed = changed;
+	c->owner = owner;
+}
+
+struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
+    bool big, void (*changed)(struct conn *, void *), void *owner, struct error *e)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	size_t size = big ? SESSION_BIGBUF : SESSION_SMALLBUF;
+
+	if (!c || make_buffers(c, size) < 0) {
+		error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->loop = loop;
+	c->fd = fd;
+	c->timer_at = -1;
+	memcpy(c->peer, peer, strlen(peer) + 1);
+	conn_own(c, changed, owner);
+	ev_io_init(&c->readable, on_readable, fd, EV_READ);
+	ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
+	ev_timer_init(&c->timer, on_timer, 0., 0.);
+	c->readable.data = c->writable.data = c->timer.data = c;
+	if (session_start(&c->session, config, c->buffers, size, c->buffers + size, size, clock_ms()) < 0) {
+		*e = *session_error(&c->session);
+		conn_free(c);
+		return NULL;
+	}
+	conn_update(c);
+	return c;
+}
+
+void conn_free(struct conn *c)
+{
+	if (!c)
+		return;
+	ev_io_stop(c->loop, &c->readable);
+	ev_io_stop(c->loop, &c->writable);
+	ev_timer_stop(c->loop, &c->timer);
+	close(c->fd);
+	session_free(&c->session);
+	secret_wipe(c->buffers, c->buffer_size > SESSION_SMALLBUF ? 0 : 2 * c->buffer_size);
+	free(c->buffers);
+	free(c);
+}

@@ -1,0 +1,178 @@
+#include "judge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+void judge_peer_key(const struct session_peer *peer, bool is_25519, struct key *k)
+{
+	memset(k, 0, sizeof *k);
+	if (!peer->has_key || !is_25519)
+		return;
+	k->form = peer->has_identity ? KEY_PUBLIC : KEY_XPUBLIC;
+	memcpy(k->bytes, peer->has_identity ? peer->identity : peer->key, KEY_BYTES);
+}
+
+char *judge_peer_text(const struct session_peer *peer, bool is_25519, char out[KEYTEXT_MAX])
+{
+	struct key k;
+
+	judge_peer_key(peer, is_25519, &k);
+	if (k.form == KEY_NONE)
+		snprintf(out, KEYTEXT_MAX, peer->has_key ? "a throw-away key" : "no key");
+	else
+		keytext_format(out, &k);
+	return out;
+}
+
+static const char *fingerprint(char out[FINGERPRINT_MAX], const struct key *k)
+{
+	if (key_fingerprint(out, k) != KEYTEXT_OK)
+		snprintf(out, FINGERPRINT_MAX, "?");
+	return out;
+}
+
+int judge_server_load(struct judge_server *j, struct error *e)
+{
+	if (j->pinned)
+		return 0;
+	return trust_known_load(&j->list, j->known_hosts, j->name, e);
+}
+
+void judge_server_free(struct judge_server *j)
+{
+	trust_free(&j->list);
+}
+
+bool judge_server_expected(const struct judge_server *j, uint8_t x25519[KEY_BYTES])
+{
+	if (j->pinned)
+		return key_x25519_public(x25519, &j->pin) == KEYTEXT_OK;
+	if (j->list.count != 1)
+		return false;
+	memcpy(x25519, j->list.entries[0].x25519, KEY_BYTES);
+	return true;
+}
+
+const char *judge_server_changed(const struct judge_server *j, const struct session_peer *peer,
+    char why[JUDGE_TEXTMAX])
+{
+	char now[FINGERPRINT_MAX], old[FINGERPRINT_MAX], text[KEYTEXT_MAX];
+	struct key k;
+
+	judge_peer_key(peer, true, &k);
+	if (j->pinned)
+		snprintf(why, JUDGE_TEXTMAX,
+		    "%s has not the key given with --remote-key: expected fingerprint %s, it has %s (%s)", j->name,
+		    fingerprint(old, &j->pin), fingerprint(now, &k), judge_peer_text(peer, true, text));
+	else
+		snprintf(why, JUDGE_TEXTMAX,
+		    "the key of %s has CHANGED: remembered fingerprint %s (%s:%u), now %s. Somebody may be in between; "
+		    "if the change is right, remove that line",
+		    j->name, fingerprint(old, &j->list.entries[0].key), j->list.path, j->list.entries[0].line,
+		    fingerprint(now, &k));
+	return why;
+}
+
+/* A server without a key of its own (pattern NN and the like, or a 448 one made for the run). */
+static const char *verdict_no_key(const struct judge_server *j, char why[JUDGE_TEXTMAX])
+{
+	if (j->pinned || j->list.count > 0)
+		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol, but one is %s for it", j->name,
+		    j->pinned ? "given with --remote-key" : "remembered");
+	else if (j->trust == JUDGE_STRICT && !j->psk)
+		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol (--trust=strict wants one)", j->name);
+	else
+		return NULL;
+	return why;
+}
+
+const char *judge_server_verdict(const struct judge_server *j, const struct session_peer *peer,
+    bool is_25519, char why[JUDGE_TEXTMAX])
+{
+	uint8_t pin[KEY_BYTES];
+	char text[KEYTEXT_MAX], print[FINGERPRINT_MAX];
+	struct key k;
+
+	if (!peer->has_key || !is_25519)
+		return verdict_no_key(j, why);
+	if (j->pinned) {
+		bool same = key_x25519_public(pin, &j->pin) == KEYTEXT_OK && secret_equal(pin, peer->key, KEY_BYTES);
+
+		return same ? NULL : judge_server_changed(j, peer, why);
+	}
+	switch (trust_known_check(&j->list, peer->key, NULL)) {
+	case TRUST_MATCH:
+		return NULL;
+	case TRUST_CHANGED:
+		return judge_server_changed(j, peer, why);
+	case TRUST_UNKNOWN:
+		break;
+	}
+	if (j->trust != JUDGE_STRICT)
+		return NULL;
+	judge_peer_key(peer, true, &k);
+	snprintf(why, JUDGE_TEXTMAX,
+	    "the key of %s is unknown (fingerprint %s, %s): check it with the server's owner, then give it with "
+	    "--remote-key or connect once with --trust=new",
+	    j->name, fingerprint(print, &k), judge_peer_text(peer, true, text));
+	return why;
+}
+
+static void remember(const struct judge_server *j, const struct key *k, const char *print)
+{
+	struct error e = {0};
+	char text[KEYTEXT_MAX];
+
+	keytext_format(text, k);
+	if (trust_known_add(j->known_hosts, j->name, k, NULL, &e) < 0)
+		log_warn("cannot remember the key of %s: %s", j->name, e.text);
+	else
+		log_warn("new server %s: key %s (fingerprint %s) remembered in %s", j->name, text, print, j->known_hosts);
+}
+
+void judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519)
+{
+	char print[FINGERPRINT_MAX];
+	struct key k;
+
+	judge_peer_key(peer, is_25519, &k);
+	if (k.form == KEY_NONE) {
+		if (!j->psk)
+			log_warn("warning: %s proved no identity: anyone could be in between", j->name);
+		return;
+	}
+	if (j->pinned || trust_known_check(&j->list, peer->key, NULL) == TRUST_MATCH)
+		return;
+	fingerprint(print, &k);
+	if (peer->throwaway) {
+		if (!j->psk)
+			log_warn("warning: %s has a throw-away key (fingerprint %s), which nobody can check or remember: "
+				 "run vault-keygen there", j->name, print);
+	} else if (j->trust == JUDGE_ANY)
+		log_warn("warning: the key of %s is unknown (fingerprint %s) and accepted unchecked", j->name, print);
+	else
+		remember(j, &k, print);
+}
+
+const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,
+    bool is_25519, char why[JUDGE_TEXTMAX])
+{
+	char text[KEYTEXT_MAX];
+
+	if (j->everyone)
+		return NULL;
+	if (peer->has_key && is_25519 && trust_authorized_find(&j->list, peer->key))
+		return NULL;
+	judge_peer_text(peer, is_25519, text);
+	if (!peer->has_key || !is_25519)
+		snprintf(why, JUDGE_TEXTMAX, "the client shows %s in this protocol, %s wants one", text, j->path);
+	else if (peer->throwaway)
+		snprintf(why, JUDGE_TEXTMAX, "the client has a throw-away key, not one of %s: run vault-keygen there, then "
+		    "add its public key", j->path);
+	else
+		snprintf(why, JUDGE_TEXTMAX, "the client's key is not authorized: to let it in, add this line to %s: %s",
+		    j->path, text);
+	return why;
+}

@@ -1,0 +1,31 @@
+/*
+ * listener: vault-listen's work for one session: listen, let the first client that authenticates
+ * have standard input and output, report.
+ */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "judge.h"
+#include "socket.h"
+#include "stream.h"
+
+struct listener_options {
+	struct stream_options stream;
+	struct socket_options socket;
+	struct address at;
+	struct judge_client judge;
+	bool open_warning; /* nothing says who may connect: say so */
+	const char *const *allowed; /* see handshake_config */
+	size_t allowed_count;
+	int64_t max_failures;	/* 0 = no limit */
+	int64_t accept_ms, drain_ms;
+	int ready_fd; /* -1 = none */
+};
+
+/* Do it all; errors are told on stderr. Returns the exit status. */
+int listener_run(const struct listener_options *o);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * log: messages for people on stderr, "PROG: text", one line each, made printable.
+ *
+ * Level 0 is for what must be known (errors, warnings of safety), 1 for -v, 2 and up for more.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+/* Set once, before the first message. ${quiet}: warnings are not shown, errors are. */
+void log_setup(const char *prog, int verbosity, bool quiet);
+
+int log_verbosity(void);
+
+/* An error that decides the exit status. */
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What a person should know although all goes on. */
+void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Shown with ${level} or more -v. */
+void log_info(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A progress line may stand unfinished on the terminal: ${wipe} is called before any message. */
+void log_on_message(void (*wipe)(void));
+
+#endif

@@ -1,0 +1,136 @@
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/secret.h"
+
+static int fail(const struct outfile *f, const char *what, struct error *e)
+{
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "-o %s: %s: %s", f->path, what, strerror(errno));
+}
+
+/* Where the file will really stand: behind a symbolic link, in which directory. */
+static int locate(struct outfile *f, const char *path, struct error *e)
+{
+	char copy[PATH_MAX];
+	struct stat st;
+
+	if (strlen(path) >= sizeof f->path)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "-o: the path is too long");
+	snprintf(f->path, sizeof f->path, "%s", path);
+	if (stat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return error_set(e, ERROR_USAGE, BLAME_LOCAL,
+			    "-o %s: not a regular file (use '>' for what is not to be replaced as a whole)", path);
+		if (!realpath(path, copy))
+			return fail(f, "cannot resolve", e);
+		snprintf(f->path, sizeof f->path, "%s", copy);
+	}
+	snprintf(copy, sizeof copy, "%s", f->path);
+	snprintf(f->dir, sizeof f->dir, "%s", dirname(copy));
+	return 0;
+}
+
+static int temporary_name(struct outfile *f)
+{
+	char copy[PATH_MAX];
+	uint8_t random[8];
+	int n;
+
+	snprintf(copy, sizeof copy, "%s", f->path);
+	secret_rng.fill(secret_rng.ctx, random, sizeof random);
+	n = snprintf(f->temporary, sizeof f->temporary, "%s/.%.200s.%02x%02x%02x%02x%02x%02x", f->dir, basename(copy),
+	    random[0], random[1], random[2], random[3], random[4], random[5]);
+	if (n < 0 || (size_t)n >= sizeof f->temporary) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+int outfile_open(struct outfile *f, const char *path, struct error *e)
+{
+	memset(f, 0, sizeof *f);
+	f->fd = -1;
+	if (locate(f, path, e) < 0)
+		return -1;
+	f->fd = open(f->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (f->fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
+		return fail(f, "cannot create", e);
+	if (temporary_name(f) < 0)
+		return fail(f, "cannot create", e);
+	f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (f->fd < 0) {
+		f->temporary[0] = '\0';
+		return fail(f, "cannot create", e);
+	}
+	return 0;
+}
+
+/* A file without a name gets one; replacing another needs a name to rename from. */
+static int give_name(struct outfile *f)
+{
+	char self[64];
+
+	if (f->temporary[0] != '\0')
+		return rename(f->temporary, f->path);
+	snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, f->path, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno != EEXIST || temporary_name(f) < 0)
+		return -1;
+	if (linkat(AT_FDCWD, self, AT_FDCWD, f->temporary, AT_SYMLINK_FOLLOW) < 0) {
+		f->temporary[0] = '\0';
+		return -1;
+	}
+	return rename(f->temporary, f->path);
+}
+
+static void sync_directory(const struct outfile *f)
+{
+	int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)fsync(fd); /* not every file system can */
+	close(fd);
+}
+
+int outfile_commit(struct outfile *f, struct error *e)
+{
+	int rc = 0;
+
+	if (fsync(f->fd) < 0 && errno != EINVAL && errno != EROFS)
+		rc = fail(f, "cannot write to the disk", e);
+	if (rc == 0 && give_name(f) < 0)
+		rc = fail(f, "cannot put the file in its place", e);
+	if (rc == 0)
+		f->temporary[0] = '\0';
+	if (close(f->fd) < 0 && rc == 0)
+		rc = fail(f, "cannot close", e);
+	f->fd = -1;
+	if (rc == 0)
+		sync_directory(f);
+	outfile_discard(f);
+	return rc;
+}
+
+void outfile_discard(struct outfile *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	if (f->temporary[0] != '\0')
+		(void)unlink(f->temporary);
+	f->temporary[0] = '\0';
+}

@@ -1,0 +1,29 @@
+/*
+ * outfile: a file that appears only when it is complete.
+ *
+ * It is written without a name where the system allows that (O_TMPFILE), so that even a killed
+ * process leaves nothing behind, otherwise under a temporary name beside the target.
+ */
+#ifndef OUTFILE_H
+#define OUTFILE_H
+
+#include "proto/error.h"
+
+struct outfile {
+	int fd;
+	char dir[4096];	 /* where it will appear */
+	char path[4096]; /* under this name; a symbolic link is followed */
+	char temporary[4096]; /* "" as long as it has no name */
+};
+
+/* Begin. 0, or -1: ERROR_IO, or ERROR_USAGE if the target exists and is not a regular file. */
+int outfile_open(struct outfile *f, const char *path, struct error *e);
+
+/* fsync, give it its name (replacing what was there), fsync the directory. 0, or -1 with ERROR_IO
+ * and nothing left. f->fd is closed either way. */
+int outfile_commit(struct outfile *f, struct error *e);
+
+/* Close and leave nothing. Safe after commit. */
+void outfile_discard(struct outfile *f);
+
+#endif

@@ -1,0 +1,60 @@
+#include "probe.h"
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "printable.h"
+
+/* The kernel knows the round trip in microseconds; over other sockets our PING has to do. */
+static double round_trip_ms(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_rtt > 0)
+		return (double)info.tcpi_rtt / 1000;
+	return c->session.rtt_ms < 0 ? 0 : (double)c->session.rtt_ms;
+}
+
+static int put_json(json_t *o)
+{
+	int rc = o ? json_dumpf(o, stdout, JSON_COMPACT) : -1;
+
+	json_decref(o);
+	return rc < 0 || putchar('\n') == EOF ? error_status(ERROR_IO) : 0;
+}
+
+int probe_print(struct conn *c, const struct judge_server *j, bool is_25519, bool json)
+{
+	const struct session_peer *peer = session_peer(&c->session);
+	char text[KEYTEXT_MAX], print[FINGERPRINT_MAX], software[PARAMS_SOFTWARE * 4];
+	struct key k;
+
+	judge_peer_key(peer, is_25519, &k);
+	judge_peer_text(peer, is_25519, text);
+	if (k.form == KEY_NONE || key_fingerprint(print, &k) != KEYTEXT_OK)
+		snprintf(print, sizeof print, "-");
+	printable(software, sizeof software, peer->software, strlen(peer->software));
+	if (json)
+		return put_json(json_pack("{s:i, s:s, s:s, s:s*, s:s*, s:b, s:s, s:f, s:s, s:i}", "v", 1, "name", j->name, "address",
+		    c->peer, "key", k.form == KEY_NONE ? NULL : text, "fingerprint", k.form == KEY_NONE ? NULL : print, "throwaway",
+		    peer->throwaway, "protocol", c->session.protocol.name, "rtt_ms", round_trip_ms(c), "software", software, "status", 0));
+	printf("%s key %s\n%s fingerprint %s\n%s protocol %s\n%s rtt %.3f ms\n", j->name, text, j->name, print, j->name,
+	    c->session.protocol.name, j->name, round_trip_ms(c));
+	if (peer->throwaway)
+		printf("%s throw-away key\n", j->name);
+	return 0;
+}
+
+void probe_print_error(const struct judge_server *j, const struct error *e)
+{
+	char safe[ERROR_TEXTMAX];
+
+	printable(safe, sizeof safe, e->text, strlen(e->text));
+	(void)put_json(json_pack("{s:i, s:s, s:s, s:s, s:i}", "v", 1, "name", j->name, "error", error_name(e->code), "message",
+	    safe, "status", error_status(e->code)));
+}

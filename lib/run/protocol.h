@@ -1,0 +1,15 @@
+/* protocol: which Noise protocol is spoken by default, and what a --protocol argument means. */
+#ifndef PROTOCOL_H
+#define PROTOCOL_H
+
+#include <stdbool.h>
+
+#include "crypto/noise.h"
+#include "proto/error.h"
+
+/* Complete ${text}, a full name or a bare pattern, with 25519, AES-GCM where the CPU has it, else
+ * ChaCha20-Poly1305, and SHA-512. Interactive patterns only. 0, or -1 with ERROR_USAGE. */
+int protocol_parse(struct noise_protocol *p, const char *text, struct error *e)
+    __attribute__((warn_unused_result));
+
+#endif

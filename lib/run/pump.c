@@ -1,0 +1,265 @@
+#include "pump.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define LOOK_SECONDS 0.5
+#define TELL_WAITING_MS 5000
+#define STATUS_BROKEN_PIPE (128 + 13) /* what a shell shows for SIGPIPE */
+
+static void watch(struct pump *p, ev_io *w, bool wanted)
+{
+	if (wanted && !ev_is_active(w))
+		ev_io_start(p->loop, w);
+	else if (!wanted && ev_is_active(w))
+		ev_io_stop(p->loop, w);
+}
+
+/* ---- our input, toward the peer ---- */
+
+static void end_input(struct pump *p)
+{
+	if (p->input_ended)
+		return;
+	p->input_ended = true;
+	watch(p, &p->input, false);
+	session_end(&p->conn->session);
+}
+
+static void read_input(struct pump *p)
+{
+	struct session *s = &p->conn->session;
+	struct iovec iov[SESSION_BULK];
+	int count = session_send_app_iov(s, iov, SESSION_BULK);
+	ssize_t n;
+
+	if (count == 0 || p->input_ended)
+		return;
+	n = p->ep->ops->read(p->ep, iov, count);
+	if (n > 0)
+		session_send_app_ack(s, (size_t)n);
+	else if (n == 0)
+		end_input(p);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->in_name, strerror(errno));
+		session_abort(s, CLOSE_INTERRUPTED, ERROR_IO, "input failed");
+	}
+}
+
+/* ---- the peer's data, toward our output ---- */
+
+static void abort_output(struct pump *p)
+{
+	if (p->output_ended)
+		return;
+	p->output_ended = true;
+	watch(p, &p->output, false);
+	watch(p, &p->reader_gone, false);
+	p->ep->ops->abort(p->ep);
+}
+
+/*
+ * We cannot take more. If our own direction has not ended either, nobody can say that it would end
+ * well: its input was cut by us. So the whole session is closed, and the peer learns why.
+ */
+static void output_failed(struct pump *p, int why)
+{
+	struct session *s = &p->conn->session;
+
+	if (why == EPIPE)
+		p->broken_pipe = true;
+	else
+		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->out_name, strerror(why));
+	session_stop(s, RECEIPT_FAILED, 0);
+	abort_output(p);
+	if (!p->input_ended)
+		session_abort(s, CLOSE_OUTPUT, ERROR_IO, "output failed");
+}
+
+static bool write_output(struct pump *p)
+{
+	struct session *s = &p->conn->session;
+	struct iovec iov[SESSION_BULK];
+	int count = session_recv_app_iov(s, iov, SESSION_BULK);
+	ssize_t n;
+
+	if (count == 0 || p->output_ended)
+		return false;
+	n = p->ep->ops->write(p->ep, iov, count);
+	if (n >= 0) {
+		session_recv_app_ack(s, (size_t)n);
+		return true;
+	}
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		output_failed(p, errno);
+	return false;
+}
+
+static void finish_output(struct pump *p)
+{
+	struct session *s = &p->conn->session;
+	int rc = 0;
+
+	if (!p->output_ended) {
+		p->output_ended = true;
+		watch(p, &p->output, false);
+		watch(p, &p->reader_gone, false);
+		rc = p->ep->ops->end(p->ep, &p->error);
+	}
+	session_receipt(s, rc == 0 ? RECEIPT_DONE : RECEIPT_FAILED, 0);
+	if (p->ep->interactive)
+		end_input(p);
+	p->waiting_since = clock_ms();
+}
+
+/* ---- events ---- */
+
+static void kick(struct pump *p)
+{
+	conn_update(p->conn);
+	p->conn->changed(p->conn, p->conn->owner);
+}
+
+static void on_input(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct pump *p = w->data;
+
+	(void)loop;
+	(void)events;
+	p->conn->session.now = clock_ms();
+	read_input(p);
+	kick(p);
+}
+
+static void on_output(struct ev_loop *loop, ev_io *w, int events)
+{
+	(void)loop;
+	(void)events;
+	kick(w->data);
+}
+
+/* A pipe whose reader has left reports an error, even while there is nothing to write. */
+static void on_reader_gone(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct pump *p = w->data;
+	struct pollfd fd = {.fd = p->ep->out_fd, .events = 0};
+
+	(void)loop;
+	(void)events;
+	if (poll(&fd, 1, 0) < 1 || !(fd.revents & POLLERR))
+		return;
+	output_failed(p, EPIPE);
+	kick(p);
+}
+
+static void tell_waiting(struct pump *p)
+{
+	if (p->told_waiting || p->input_ended || p->waiting_since == 0 ||
+	    clock_ms() - p->waiting_since < TELL_WAITING_MS || !isatty(STDERR_FILENO))
+		return;
+	p->told_waiting = true;
+	log_warn("the peer has finished; waiting for the end of %s (^C ends)", p->ep->in_name);
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct pump *p = w->data;
+
+	(void)loop;
+	(void)events;
+	tell_waiting(p);
+	kick(p);
+}
+
+/* ---- the step ---- */
+
+static bool may_read(const struct pump *p)
+{
+	return !p->ep->ops->may_read || p->ep->ops->may_read(p->ep);
+}
+
+static void set_watchers(struct pump *p, unsigned state)
+{
+	bool input = (state & SESSION_SEND_APP) && !p->input_ended, allowed = input && may_read(p);
+	bool look = (input && !allowed) || (p->waiting_since > 0 && !p->input_ended && !p->told_waiting);
+
+	watch(p, &p->input, allowed);
+	watch(p, &p->output, (state & SESSION_RECV_APP) && !p->output_ended);
+	if (look && !ev_is_active(&p->look))
+		ev_timer_again(p->loop, &p->look);
+	else if (!look)
+		ev_timer_stop(p->loop, &p->look);
+}
+
+bool pump_step(struct pump *p)
+{
+	struct session *s = &p->conn->session;
+	unsigned state;
+
+	while (session_state(s) & SESSION_RECV_APP && write_output(p))
+		;
+	state = session_state(s);
+	if (state & SESSION_FINISH_APP)
+		finish_output(p);
+	if ((state & SESSION_INPUT_DONE) && !p->input_ended) {
+		p->input_ended = true;
+		watch(p, &p->input, false);
+	}
+	conn_update(p->conn);
+	state = session_state(s);
+	if (state & SESSION_CLOSED) {
+		abort_output(p);
+		return true;
+	}
+	set_watchers(p, state);
+	return false;
+}
+
+/* ---- life ---- */
+
+void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input)
+{
+	struct stat st;
+
+	memset(p, 0, sizeof *p);
+	p->conn = conn;
+	p->ep = ep;
+	p->loop = conn->loop;
+	ev_io_init(&p->input, on_input, ep->in_fd, EV_READ);
+	ev_io_init(&p->output, on_output, ep->out_fd, EV_WRITE);
+	ev_io_init(&p->reader_gone, on_reader_gone, ep->out_fd, EV_READ);
+	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
+	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p;
+	if (ep->out_fd < 0)
+		p->output_ended = true;
+	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		ev_io_start(p->loop, &p->reader_gone);
+	if (no_input || ep->in_fd < 0)
+		end_input(p);
+}
+
+void pump_stop(struct pump *p)
+{
+	ev_io_stop(p->loop, &p->input);
+	ev_io_stop(p->loop, &p->output);
+	ev_io_stop(p->loop, &p->reader_gone);
+	ev_timer_stop(p->loop, &p->look);
+	abort_output(p);
+}
+
+int pump_status(const struct pump *p, struct error *e)
+{
+	const struct error *session = session_error(&p->conn->session);
+
+	memset(e, 0, sizeof *e);
+	if (p->broken_pipe)
+		return STATUS_BROKEN_PIPE;
+	*e = p->error.code != ERROR_OK ? p->error : *session;
+	return error_status(e->code);
+}

@@ -1,0 +1,42 @@
+/*
+ * pump: one session <-> one endpoint.
+ *
+ * The way of a byte: endpoint.read straight into the session's window, sealed there, socket; socket
+ * into the peer's window, opened there, endpoint.write. Back-pressure is a window that is not lent.
+ */
+#ifndef PUMP_H
+#define PUMP_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "conn.h"
+#include "endpoint.h"
+
+struct pump {
+	struct conn *conn;
+	struct endpoint *ep;
+	struct ev_loop *loop;
+	ev_io input, output, reader_gone;
+	ev_timer look; /* terminal in the foreground again? waiting only for our own input? */
+	struct error error; /* of the endpoint; it counts before the session's */
+	bool input_ended, output_ended, aborted;
+	bool broken_pipe; /* our reader went away: end quietly, but not with 0 */
+	bool told_waiting;
+	int64_t waiting_since;
+};
+
+/* Join them. ${no_input}: our direction ends at once (--recv-only). Neither is owned by the pump. */
+void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input);
+
+/* Do what the session's state allows now; to be called whenever the conn says it changed. True
+ * once the session is closed: then pump_stop() and pump_status(). */
+bool pump_step(struct pump *p);
+
+/* Stop watching. The endpoint has seen end or abort. */
+void pump_stop(struct pump *p);
+
+/* The exit status, after the session has closed; ${e} gets the error to be told, if any. */
+int pump_status(const struct pump *p, struct error *e);
+
+#endif

@@ -1,0 +1,142 @@
+#include "resolve.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+
+/* Shared with the thread that looks up; the last of the two that leaves frees it. */
+struct query {
+	pthread_mutex_t lock;
+	pthread_cond_t ready;
+	int users;
+	bool done;
+	bool passive;
+	char host[ADDRESS_HOSTMAX];
+	char service[8];
+	struct addrinfo hints;
+	struct addrinfo *result;
+	int rc;
+};
+
+static void release(struct query *q)
+{
+	pthread_mutex_lock(&q->lock);
+	bool last = --q->users == 0;
+	pthread_mutex_unlock(&q->lock);
+
+	if (!last)
+		return;
+	if (q->result)
+		freeaddrinfo(q->result);
+	pthread_cond_destroy(&q->ready);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
+
+static void look_up(struct query *q)
+{
+	q->rc = getaddrinfo(q->passive ? NULL : q->host, q->service, &q->hints, &q->result);
+	if (q->rc != 0)
+		q->result = NULL;
+}
+
+static void *look_up_thread(void *arg)
+{
+	struct query *q = arg;
+
+	look_up(q);
+	pthread_mutex_lock(&q->lock);
+	q->done = true;
+	pthread_cond_signal(&q->ready);
+	pthread_mutex_unlock(&q->lock);
+	release(q);
+	return NULL;
+}
+
+static struct query *make_query(const char *host, uint16_t port, const struct socket_options *o)
+{
+	struct query *q = calloc(1, sizeof *q);
+	pthread_condattr_t attr;
+
+	if (!q)
+		return NULL;
+	q->users = 1;
+	q->passive = !host;
+	if (host)
+		snprintf(q->host, sizeof q->host, "%s", host);
+	snprintf(q->service, sizeof q->service, "%u", port);
+	q->hints.ai_family = o->family;
+	q->hints.ai_socktype = SOCK_STREAM;
+	q->hints.ai_flags = AI_NUMERICSERV | (host ? 0 : AI_PASSIVE) | (o->numeric ? AI_NUMERICHOST : 0);
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->ready, &attr);
+	pthread_condattr_destroy(&attr);
+	return q;
+}
+
+/* True if the answer came in time. */
+static bool wait_for(struct query *q, int64_t deadline)
+{
+	struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+	int rc = 0;
+	bool done;
+
+	pthread_mutex_lock(&q->lock);
+	while (!q->done && rc == 0)
+		rc = deadline < 0 ? pthread_cond_wait(&q->ready, &q->lock)
+				  : pthread_cond_timedwait(&q->ready, &q->lock, &until);
+	done = q->done;
+	pthread_mutex_unlock(&q->lock);
+	return done;
+}
+
+/* Names need the network and so a thread with a deadline; numbers do not. */
+static bool ask(struct query *q, int64_t deadline)
+{
+	int wanted = q->hints.ai_flags;
+	pthread_t thread;
+
+	q->hints.ai_flags |= AI_NUMERICHOST;
+	look_up(q);
+	if (q->rc == 0 || q->passive || (wanted & AI_NUMERICHOST))
+		return true;
+	q->hints.ai_flags = wanted;
+	q->users = 2;
+	if (pthread_create(&thread, NULL, look_up_thread, q) != 0) {
+		q->users = 1;
+		look_up(q);
+		return true;
+	}
+	pthread_detach(thread);
+	return wait_for(q, deadline);
+}
+
+struct addrinfo *resolve(const char *host, uint16_t port, const struct socket_options *o,
+    int64_t deadline, struct error *e)
+{
+	struct query *q = make_query(host, port, o);
+	struct addrinfo *found = NULL;
+
+	if (!q) {
+		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "out of memory");
+		return NULL;
+	}
+	if (!ask(q, deadline)) {
+		error_set(e, ERROR_TIMEOUT, BLAME_PEER, "timeout: no answer about the name '%s'", host);
+	} else if (q->rc != 0) {
+		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "cannot resolve '%s': %s", host ? host : "*",
+		    q->rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(q->rc));
+	} else {
+		found = q->result;
+		q->result = NULL;
+	}
+	release(q);
+	return found;
+}

@@ -1,0 +1,163 @@
+#include "server.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "log.h"
+
+#define AGAIN_SECONDS 0.2
+
+static void forget(struct server *srv, struct conn *c)
+{
+	for (int i = 0; i < srv->pending_count; i++)
+		if (srv->pending[i] == c) {
+			srv->pending[i] = srv->pending[--srv->pending_count];
+			return;
+		}
+}
+
+static void drop(struct server *srv, struct conn *c)
+{
+	forget(srv, c);
+	if (!session_peer(&c->session)->probe || session_error(&c->session)->code != ERROR_OK)
+		srv->hooks.failed(srv, c);
+	else
+		log_info(1, "%s: looked who is here", c->peer);
+	conn_free(c);
+}
+
+static void on_changed(struct conn *c, void *owner)
+{
+	struct server *srv = owner;
+	unsigned state = session_state(&c->session);
+
+	if (state & SESSION_JUDGE) {
+		session_judge(&c->session, srv->hooks.judge(srv, c));
+		conn_update(c);
+		state = session_state(&c->session);
+	}
+	if (state & SESSION_CLOSED)
+		drop(srv, c);
+	else if ((state & SESSION_READY) && !session_peer(&c->session)->probe) {
+		if (srv->busy) {
+			session_refuse_busy(&c->session);
+			conn_update(c);
+			return;
+		}
+		forget(srv, c);
+		srv->hooks.ready(srv, c);
+	}
+}
+
+/* Who must go so that another may come: one that is silent, else the oldest. */
+static struct conn *least(const struct server *srv)
+{
+	struct conn *worst = srv->pending[0];
+
+	for (int i = 1; i < srv->pending_count; i++) {
+		struct conn *c = srv->pending[i];
+		bool heard = session_heard(&c->session), worst_heard = session_heard(&worst->session);
+
+		if (heard != worst_heard ? !heard : c->session.started < worst->session.started)
+			worst = c;
+	}
+	return worst;
+}
+
+static void add(struct server *srv, int fd, const char *peer)
+{
+	struct error e = {0};
+	struct conn *c;
+
+	if (srv->pending_count == SERVER_PENDING) {
+		struct conn *out = least(srv);
+
+		session_abort(&out->session, CLOSE_BUSY, ERROR_NETWORK, "too many connections that do not authenticate");
+		drop(srv, out);
+	}
+	c = conn_new(srv->loop, fd, peer, &srv->config, false, on_changed, srv, &e);
+	if (!c) {
+		log_error("%s: %s", peer, e.text);
+		return;
+	}
+	srv->pending[srv->pending_count++] = c;
+	log_info(2, "%s: connected", peer);
+}
+
+static void watch_all(struct server *srv, bool on)
+{
+	for (int i = 0; i < srv->listeners.count; i++) {
+		if (on)
+			ev_io_start(srv->loop, &srv->accepting[i]);
+		else
+			ev_io_stop(srv->loop, &srv->accepting[i]);
+	}
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct server *srv = w->data;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+	char peer[ADDRESS_TEXTMAX];
+	int fd = accept4(w->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0) {
+		/* A client that left already, and the like, are no fault of ours; lack of descriptors
+		 * lasts, and to try at once again would only burn the CPU. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			log_warn("cannot accept a connection: %s", strerror(errno));
+			watch_all(srv, false);
+			ev_timer_set(&srv->again, AGAIN_SECONDS, 0.);
+			ev_timer_start(loop, &srv->again);
+		}
+		return;
+	}
+	socket_tune(fd);
+	add(srv, fd, address_of(peer, (struct sockaddr *)&ss, len));
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	watch_all(w->data, true);
+}
+
+void server_start(struct server *srv)
+{
+	for (int i = 0; i < srv->listeners.count; i++) {
+		ev_io_init(&srv->accepting[i], on_accept, srv->listeners.fds[i], EV_READ);
+		srv->accepting[i].data = srv;
+	}
+	ev_timer_init(&srv->again, on_again, 0., 0.);
+	srv->again.data = srv;
+	watch_all(srv, true);
+}
+
+void server_stop(struct server *srv)
+{
+	srv->busy = true;
+	watch_all(srv, false);
+	ev_timer_stop(srv->loop, &srv->again);
+	socket_unlisten(&srv->listeners);
+	for (int i = 0; i < srv->pending_count; i++) {
+		struct conn *c = srv->pending[i];
+
+		if (session_peer(&c->session)->probe)
+			continue;
+		session_refuse_busy(&c->session);
+		conn_update(c);
+	}
+}
+
+void server_free(struct server *srv)
+{
+	ev_timer_stop(srv->loop, &srv->again);
+	watch_all(srv, false);
+	while (srv->pending_count > 0)
+		conn_free(srv->pending[--srv->pending_count]);
+	socket_unlisten(&srv->listeners);
+}

@@ -1,0 +1,52 @@
+/*
+ * server: accepts connections and shakes hands with many clients at once, with small buffers and
+ * one deadline each, until one is ready; then that session is handed over.
+ *
+ * What has not authenticated costs little and can be thrown out: at most SERVER_PENDING at a time,
+ * and when one more comes, the one that said nothing yet (else the oldest) goes.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "conn.h"
+#include "socket.h"
+
+#define SERVER_PENDING 16
+
+struct server;
+
+struct server_hooks {
+	/* The verdict on a client whose key is proven: NULL, or the reason for refusing it. */
+	const char *(*judge)(struct server *srv, struct conn *c);
+	/* A client is ready (not a probe). The conn is the callee's now. */
+	void (*ready)(struct server *srv, struct conn *c);
+	/* A connection ended without becoming a session. Its error is in the conn, which is freed after. */
+	void (*failed)(struct server *srv, struct conn *c);
+};
+
+struct server {
+	struct ev_loop *loop;
+	struct socket_listeners listeners;
+	ev_io accepting[SOCKET_LISTENMAX];
+	ev_timer again; /* after the system ran out of descriptors */
+	struct session_config config;
+	struct server_hooks hooks;
+	struct conn *pending[SERVER_PENDING];
+	int pending_count;
+	bool busy; /* whoever else comes is told so */
+	void *owner;
+};
+
+/* Begin accepting on srv->listeners; loop, listeners, config, hooks and owner are set. */
+void server_start(struct server *srv);
+
+/* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
+void server_stop(struct server *srv);
+
+/* Drop what still shakes hands. */
+void server_free(struct server *srv);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * socket: resolve, connect, bind and listen. Every descriptor is non-blocking and close-on-exec.
+ */
+#ifndef SOCKET_H
+#define SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "proto/error.h"
+
+#define SOCKET_LISTENMAX 16
+#define SOCKET_BACKLOG 128
+
+struct socket_options {
+	int family;	   /* AF_UNSPEC, AF_INET, AF_INET6 */
+	bool numeric;	   /* no name look-ups */
+	const char *source; /* local address to connect from, or NULL */
+	uint16_t source_port;
+};
+
+/* Connect to any of the addresses that ${a} stands for: they are tried in the resolver's order,
+ * the next one when one fails or after 250 ms (RFC 8305), the first that answers wins.
+ * ${deadline} in clock_ms() time, -1 = none. Returns the descriptor and, in ${peer}, the address
+ * that answered ("192.0.2.1:5004"); -1 with ERROR_NETWORK, ERROR_TIMEOUT or ERROR_USAGE. */
+int socket_connect(const struct address *a, const struct socket_options *o, int64_t deadline,
+    char peer[ADDRESS_TEXTMAX], struct error *e) __attribute__((warn_unused_result));
+
+struct socket_listeners {
+	int fds[SOCKET_LISTENMAX];
+	int count;
+	/* of the first one: the real port, the numeric address or path */
+	char host[ADDRESS_HOSTMAX];
+	uint16_t port;
+	char unix_path[ADDRESS_HOSTMAX]; /* to be removed at the end, "" otherwise */
+};
+
+/* Bind and listen on all addresses that ${a} stands for; without a host on all of the machine,
+ * both families. With port 0 all share the port that the first one got. A Unix socket that
+ * nobody listens on any more is replaced. 0, or -1 with ERROR_NETWORK. */
+int socket_listen(struct socket_listeners *l, const struct address *a, const struct socket_options *o,
+    struct error *e) __attribute__((warn_unused_result));
+
+/* Close them all and remove the Unix socket's path. */
+void socket_unlisten(struct socket_listeners *l);
+
+/* What an accepted or connected stream socket should have (no delay for small writes). */
+void socket_tune(int fd);
+
+#endif

@@ -1,0 +1,158 @@
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "crypto/keytext.h"
+#include "log.h"
+#include "progress.h"
+#include "stdstreams.h"
+
+#define PROGRESS_SECONDS 0.25
+#define PROGRESS_AUTO_AFTER_MS 1000
+#define DRAIN_MS 5000
+
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
+{
+	memset(st, 0, sizeof *st);
+	st->loop = loop;
+	st->options = o;
+	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
+	return st->ep ? 0 : -1;
+}
+
+/* The session wants raw keys; they are wiped in stream_close(). */
+static int load_identity(struct stream *st, struct session_config *config, struct error *e)
+{
+	const struct key *id = st->options->identity;
+	struct key public = {0};
+
+	config->throwaway = st->options->throwaway;
+	if (key_x25519_secret(st->static_secret, id) != KEYTEXT_OK || key_public(&public, id) != KEYTEXT_OK)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "the identity cannot be used for TCP");
+	config->handshake.static_secret = st->static_secret;
+	if (public.form == KEY_PUBLIC) {
+		memcpy(st->identity_public, public.bytes, sizeof st->identity_public);
+		config->identity = st->identity_public;
+	}
+	return 0;
+}
+
+int stream_config(struct stream *st, struct session_config *config, struct error *e)
+{
+	const struct stream_options *o = st->options;
+
+	if (load_identity(st, config, e) < 0)
+		return -1;
+	config->rng = config->handshake.rng = &secret_rng;
+	config->handshake.psk = o->psk ? o->psk->bytes : NULL;
+	config->software = o->software;
+	config->take_nothing = o->send_only;
+	config->handshake_ms = o->handshake_ms;
+	config->message_ms = o->message_ms;
+	config->idle_ms = o->idle_ms;
+	config->keepalive_ms = o->keepalive_ms;
+	config->drain_ms = DRAIN_MS;
+	if (!o->compress)
+		return 0;
+	if (!st->squash_bufs)
+		st->squash_bufs = malloc(2 * SQUASH_PLAIN);
+	if (!st->squash_bufs)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
+	config->compress = true;
+	config->level = o->level;
+	config->squash_buf = st->squash_bufs;
+	config->unsquash_buf = st->squash_bufs + SQUASH_PLAIN;
+	return 0;
+}
+
+/* ---- progress ---- */
+
+static void on_progress(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct stream *st = w->data;
+	int64_t elapsed = clock_ms() - st->began;
+
+	(void)loop;
+	(void)events;
+	if (st->options->progress == PROGRESS_AUTO && elapsed < PROGRESS_AUTO_AFTER_MS)
+		return;
+	progress_show(st->conn->session.sent, st->conn->session.delivered, st->ep->in_size, elapsed);
+}
+
+static bool progress_wanted(const struct stream *st)
+{
+	if (st->options->progress != PROGRESS_AUTO)
+		return st->options->progress == PROGRESS_ON;
+	return progress_possible() && !st->ep->interactive && (st->ep->out_fd < 0 || !isatty(st->ep->out_fd));
+}
+
+/* ---- the run ---- */
+
+void stream_run(struct stream *st, struct conn *conn)
+{
+	st->conn = conn;
+	st->began = clock_ms();
+	pump_start(&st->pump, conn, st->ep, st->options->recv_only);
+	st->pumping = true;
+	ev_timer_init(&st->progress, on_progress, PROGRESS_SECONDS, PROGRESS_SECONDS);
+	st->progress.data = st;
+	if (progress_wanted(st))
+		ev_timer_start(st->loop, &st->progress);
+}
+
+bool stream_step(struct stream *st)
+{
+	return st->pumping && pump_step(&st->pump);
+}
+
+static bool peer_text(enum error_blame blame)
+{
+	return blame == BLAME_PEER || blame == BLAME_AUTH;
+}
+
+int stream_status(struct stream *st)
+{
+	const struct session *s = &st->conn->session;
+	struct error e;
+	int status = pump_status(&st->pump, &e);
+
+	if (ev_is_active(&st->progress)) {
+		ev_timer_stop(st->loop, &st->progress);
+		progress_end(st->options->progress == PROGRESS_ON, s->sent, s->delivered, clock_ms() - st->began);
+	}
+	if (e.code != ERROR_OK && status != 128 + 13) {
+		if (peer_text(e.blame))
+			log_error("%s: %s", st->conn->peer, e.text);
+		else
+			log_error("%s", e.text);
+	}
+	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
+	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");
+	return status;
+}
+
+void stream_drop(struct stream *st)
+{
+	if (st->pumping)
+		pump_stop(&st->pump);
+	ev_timer_stop(st->loop, &st->progress);
+	conn_free(st->conn);
+	st->conn = NULL;
+	st->pumping = false;
+}
+
+void stream_close(struct stream *st)
+{
+	if (!st->loop)
+		return;
+	stream_drop(st);
+	stdstreams_close(st->ep);
+	if (st->squash_bufs)
+		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);
+	free(st->squash_bufs);
+	secret_wipe(st->static_secret, sizeof st->static_secret);
+	memset(st, 0, sizeof *st);
+}

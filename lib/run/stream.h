@@ -1,0 +1,71 @@
+/*
+ * stream: one session between standard input and output and a peer, from start to exit status:
+ * what vault-connect and the one-client form of vault-listen have in common.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/session.h"
+#include "pump.h"
+
+enum stream_progress {
+	PROGRESS_AUTO = 0, /* on a terminal, when neither input nor output is one */
+	PROGRESS_ON,
+	PROGRESS_OFF,
+};
+
+struct stream_options {
+	bool send_only, recv_only;
+	const char *output; /* -o, or NULL */
+	enum stream_progress progress;
+	bool compress;
+	int level;
+	int64_t handshake_ms, message_ms, idle_ms, keepalive_ms;
+	const char *software;	 /* "vault-tools 0.1.0" */
+	const struct key *identity; /* secret key */
+	bool throwaway;		    /* it was made for this run */
+	const struct key *psk;	 /* or NULL */
+};
+
+/* A stream under way. */
+struct stream {
+	struct ev_loop *loop;
+	const struct stream_options *options;
+	struct endpoint *ep;
+	struct conn *conn;
+	struct pump pump;
+	bool pumping;
+	ev_timer progress;
+	int64_t began;
+	uint8_t *squash_bufs;
+	/* own key material, as the session wants it */
+	uint8_t static_secret[32];
+	uint8_t identity_public[32];
+};
+
+/* Open the endpoint. 0 or -1. */
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e);
+
+/* Fill in what options say about sessions; wire, role and protocol are left to the caller. */
+int stream_config(struct stream *st, struct session_config *config, struct error *e);
+
+/* Join the conn (which the stream owns from now on) and the endpoint. */
+void stream_run(struct stream *st, struct conn *conn);
+
+/* To be called when the conn changed. True when all is over. */
+bool stream_step(struct stream *st);
+
+/* Give the session up but keep the rest, so that another try can be made. Aborts the output. */
+void stream_drop(struct stream *st);
+
+/* The exit status after the end; the error is told on stderr. */
+int stream_status(struct stream *st);
+
+/* Release all. An unfinished output is aborted. */
+void stream_close(struct stream *st);
+
+#endif
