@@ -173,7 +173,7 @@ int common_next(struct common_args *a)
 	snprintf(shorts, sizeof(shorts), "-:%s", a->shorts);
 	for (;;) {
 		index = -1;
-		at = optind;
+		at = optind ? optind : 1; /* 0 asks glibc to begin again */
 		value = getopt_long(a->argc, a->argv, shorts, a->longs, &index);
 		if (value != 1)
 			break;
