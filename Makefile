@@ -79,7 +79,9 @@ LIB_SRC := $(sort $(wildcard lib/*.c lib/*/*.c))
 LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/%.o)
 LIBVAULT := $(BUILD)/libvault.a
 TOOLS := $(sort $(patsubst cmd/%.c,%,$(wildcard cmd/vault-*.c)))
-CMD_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(filter-out cmd/vault-%,$(sort $(wildcard cmd/*.c))))
+# What tools share, as an archive: each tool takes only what it uses.
+CMD_COMMON := $(BUILD)/cmd/common.a
+CMD_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out cmd/vault-%,$(sort $(wildcard cmd/*.c))))
 UNITS := $(patsubst tests/unit/test_%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
 # tests/tools: NAME.c is a program, NAME_part.c belongs to it.
@@ -114,7 +116,7 @@ $(BUILD)/flags: FORCE
 
 # A removed source file must leave the library, too.
 $(BUILD)/sources: FORCE
-	@$(call write_if_changed,$(LIB_SRC))
+	@$(call write_if_changed,$(LIB_SRC) $(CMD_OBJ))
 
 $(BUILD)/%.o: lib/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -130,6 +132,9 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 
 $(LIBVAULT): $(LIB_OBJ) $(BUILD)/sources
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+
+$(CMD_COMMON): $(CMD_OBJ) $(BUILD)/sources
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(CMD_OBJ)
 
 $(BUILD)/bin/%: $(BUILD)/cmd/%.o $(CMD_COMMON) $(LIBVAULT)
 	@mkdir -p $(@D)

@@ -43,6 +43,8 @@ within() {
 	done
 }
 
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
 # listen NAME: a listener that writes $dir/NAME/received; sets listener (its process id) and port.
 listen() {
 	local ready=$dir/$1.ready
@@ -85,11 +87,15 @@ echo "2. $((size / 1048576)) MiB from this machine's /usr, from one to the other
 listen whole
 start=$EPOCHREALTIME
 "$bin/vault-connect" -v -i "$dir/client" -r "@$dir/server.pub" --send-only 127.0.0.1 "$port" \
-    <"$dir/file" 2>"$dir/whole.sender.err"
-sender_status=$?
+    <"$dir/file" 2>"$dir/whole.sender.err" &
+sender=$!
+pids+=("$sender")
+within 120 gone "$sender" || die 'the sender does not end'
 end=$EPOCHREALTIME
+status_of "$sender"
+[ $status = 0 ] || die "the sender left with status $status"
+within 10 gone "$listener" || die 'the listener does not end'
 status_of "$listener"
-[ $sender_status = 0 ] || die "the sender left with status $sender_status"
 [ $status = 0 ] || die "the listener left with status $status"
 protocol=$(grep -ohE 'Noise_[A-Za-z0-9_+]+' "$dir/whole.sender.err" | head -n 1)
 [ -n "$protocol" ] || die 'the sender did not say which protocol was used'
@@ -120,8 +126,7 @@ echo "   $(du -sm "$dir/cut" | cut -f1) MiB have arrived; killing the sender"
 kill -9 "$sender"
 status_of "$sender"
 [ $status = 137 ] || die "the sender left with status $status, not by the signal"
-gone() { ! kill -0 "$listener" 2>/dev/null; }
-within 10 gone || die 'the listener did not notice'
+within 10 gone "$listener" || die 'the listener did not notice'
 status_of "$listener"
 exec 8>&-
 [ $status = 6 ] || die "the listener left with status $status, not 6 (truncated)"
