@@ -1,0 +1,60 @@
+# bash completion for vault-connect
+_vault_connect() {
+	local cur=$2 prev=$3 word
+	COMPREPLY=()
+	# Only what has a space in front: readline splits words at "=".
+	if [[ $prev == = && $COMP_CWORD -ge 2 ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [[ $cur == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 1]}
+		cur=
+	fi
+	case $prev in
+	-r | --remote-key)
+		# KEY, or @FILE
+		compopt -o filenames 2>/dev/null
+		[[ $cur == @* ]] && mapfile -t COMPREPLY < <(compgen -P @ -f -- "${cur#@}")
+		return
+		;;
+	--trust)
+		mapfile -t COMPREPLY < <(compgen -W 'new strict any' -- "$cur")
+		return
+		;;
+	-i | --identity | --psk-file | --known-hosts | -o | --output)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--protocol)
+		mapfile -t COMPREPLY < <(compgen -W 'XX IK XXpsk3 NN NNpsk0 IX' -- "$cur")
+		return
+		;;
+	--compress)
+		mapfile -t COMPREPLY < <(compgen -W '1 3 6 9 12 15 19' -- "$cur")
+		return
+		;;
+	-w | --handshake-timeout | --message-timeout | --idle-timeout | --keep-alive | --retry-delay)
+		mapfile -t COMPREPLY < <(compgen -W '500ms 5s 10s 30s 1m 5m 1h 0' -- "$cur")
+		return
+		;;
+	-s | --source | -p | --source-port)
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --anonymous --protocol -s --source \
+		    -p --source-port --retry --retry-delay -z --probe --json -4 -6 -n -w --handshake-timeout \
+		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
+		    --progress --no-progress -v --verbose --quiet -h --help -V --version; do
+			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+		done
+		return
+	fi
+	if [[ $cur == /* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+	fi
+}
+complete -F _vault_connect vault-connect

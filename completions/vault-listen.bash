@@ -1,0 +1,50 @@
+# bash completion for vault-listen
+_vault_listen() {
+	local cur=$2 prev=$3 word
+	COMPREPLY=()
+	# Only what has a space in front: readline splits words at "=".
+	if [[ $prev == = && $COMP_CWORD -ge 2 ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [[ $cur == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 1]}
+		cur=
+	fi
+	case $prev in
+	-a | --authorized-keys | -i | --identity | --psk-file | -o | --output)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--protocol)
+		mapfile -t COMPREPLY < <(compgen -W 'XX IK XXpsk3 NN NNpsk0 IX' -- "$cur")
+		return
+		;;
+	--compress)
+		mapfile -t COMPREPLY < <(compgen -W '1 3 6 9 12 15 19' -- "$cur")
+		return
+		;;
+	-w | --handshake-timeout | --message-timeout | --idle-timeout | --keep-alive | --accept-timeout | --drain)
+		mapfile -t COMPREPLY < <(compgen -W '500ms 5s 10s 30s 1m 5m 1h 0' -- "$cur")
+		return
+		;;
+	--max-failures | --ready-fd)
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		for word in -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
+		    --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
+		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --progress \
+		    --no-progress -v --verbose --quiet -h --help -V --version; do
+			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+		done
+		return
+	fi
+	if [[ $cur == /* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+	fi
+}
+complete -F _vault_listen vault-listen
