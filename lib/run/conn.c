@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "crypto/secret.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
@@ -74,11 +73,21 @@ static void set_timer(struct conn *c)
 	c->timer_at = at;
 }
 
+void conn_tell_time(struct conn *c)
+{
+	int64_t now = clock_ms();
+
+	if (c->timer_at >= 0 && now - c->timer_at > STOOD_STILL_MS)
+		session_resumed(&c->session, now);
+	c->session.now = now;
+}
+
 void conn_update(struct conn *c)
 {
 	unsigned state;
 
-	session_tick(&c->session, clock_ms());
+	conn_tell_time(c);
+	session_tick(&c->session, c->session.now);
 	conn_flush(c);
 	state = session_state(&c->session);
 	if ((state & SESSION_SHUT_WIRE) && !c->shut) {
@@ -102,7 +111,7 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 
 	(void)loop;
 	(void)events;
-	c->session.now = clock_ms();
+	conn_tell_time(c);
 	receive(c);
 	step(c);
 }
@@ -117,12 +126,10 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int events)
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct conn *c = w->data;
-	int64_t now = clock_ms();
 
 	(void)loop;
 	(void)events;
-	if (c->timer_at >= 0 && now - c->timer_at > STOOD_STILL_MS)
-		session_resumed(&c->session, now);
+	conn_tell_time(c);
 	c->timer_at = -1;
 	step(c);
 }
@@ -193,7 +200,6 @@ void conn_free(struct conn *c)
 	ev_timer_stop(c->loop, &c->timer);
 	close(c->fd);
 	session_free(&c->session);
-	secret_wipe(c->buffers, c->buffer_size > SESSION_SMALLBUF ? 0 : 2 * c->buffer_size);
 	free(c->buffers);
 	free(c);
 }

@@ -44,6 +44,10 @@ int conn_grow(struct conn *c) __attribute__((warn_unused_result));
 /* Send what waits, as far as the kernel takes it. */
 void conn_flush(struct conn *c);
 
+/* Tell the session the time; after a pause of the whole process, that it was one. To be called
+ * before anything that an event brought is given to the session. */
+void conn_tell_time(struct conn *c);
+
 /* Tell the session the time and set watchers and timer to what it wants now. To be called after
  * anything was done with the session outside of a conn callback. */
 void conn_update(struct conn *c);

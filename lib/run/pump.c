@@ -132,7 +132,7 @@ static void on_input(struct ev_loop *loop, ev_io *w, int events)
 
 	(void)loop;
 	(void)events;
-	p->conn->session.now = clock_ms();
+	conn_tell_time(p->conn);
 	read_input(p);
 	kick(p);
 }

@@ -12,6 +12,7 @@
 #include "resolve.h"
 
 #define ATTEMPTS_MAX 16
+#define PORT_TRIES 8
 #define ATTEMPT_DELAY_MS 250 /* RFC 8305 section 5 */
 
 void socket_tune(int fd)
@@ -320,6 +321,11 @@ int socket_listen(struct socket_listeners *l, const struct address *a, const str
 		if (!list)
 			return -1;
 		rc = listen_list(l, list, a->port);
+		/* The port that the system chose for one family may be taken in the other. */
+		for (int tries = 0; rc < 0 && a->port == 0 && errno == EADDRINUSE && tries < PORT_TRIES; tries++) {
+			socket_unlisten(l);
+			rc = listen_list(l, list, 0);
+		}
 		freeaddrinfo(list);
 	}
 	if (rc == 0)

@@ -107,6 +107,9 @@ static int close_output(struct stdstreams *s)
 	s->ep.out_fd = -1;
 	if (s->to_file)
 		return 0;
+	/* A socket may be our input, too: closing one of its descriptors would not end it. */
+	if (s->out_way == WAY_SOCKET)
+		(void)shutdown(fd, SHUT_WR);
 	/* The number stays taken; what the close of the real thing says is what counts. */
 	rc = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (rc < 0)
@@ -134,9 +137,15 @@ static int stdstreams_end(struct endpoint *ep, struct error *e)
 static void stdstreams_abort(struct endpoint *ep)
 {
 	struct stdstreams *s = (struct stdstreams *)ep;
+	struct linger reset = {.l_onoff = 1};
 
+	/* Behind a TCP socket a reset can say that this is no end; a pipe has no such word. */
+	if (!s->to_file && s->out_way == WAY_SOCKET)
+		(void)setsockopt(ep->out_fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	if (s->to_file)
 		outfile_discard(&s->file);
+	else if (s->out_way == WAY_SOCKET)
+		restore(s->out_way, ep->out_fd, s->out_flags);
 	else
 		close_output(s);
 	s->ep.out_fd = -1;
