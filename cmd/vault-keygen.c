@@ -106,17 +106,8 @@ static int options_take(struct opts *o, int option, const struct common_args *a)
 		return *o->file ? 0 : common_bad(a, "the name is empty");
 	case 'C':
 		return options_comment(o, a);
-	case 'y':
-		o->public = true;
-		return 0;
-	case 'l':
-		o->list = true;
-		return 0;
 	case OPT_CHECK:
 		o->check = a->value;
-		return 0;
-	case OPT_PSK:
-		o->psk = true;
 		return 0;
 	case OPT_IMPORT:
 		o->import = options_format(a);
@@ -128,13 +119,18 @@ static int options_take(struct opts *o, int option, const struct common_args *a)
 		o->part = (enum key_part)options_word(a, keyformat_parts, PART_COUNT,
 		    "neither ed25519 nor x25519");
 		return o->part ? 0 : COMMON_USAGE;
-	case OPT_FORCE:
-		o->force = true;
-		return 0;
-	default:
-		o->json = true;
+	default: /* the others have no value: options_flags() */
 		return 0;
 	}
+}
+
+static void options_flags(struct opts *o, const struct common_args *a)
+{
+	o->public = common_given(a, 'y');
+	o->list = common_given(a, 'l');
+	o->psk = common_given(a, OPT_PSK);
+	o->force = common_given(a, OPT_FORCE);
+	o->json = common_given(a, OPT_JSON);
 }
 
 /* Two options that make no sense together, both named. */
@@ -146,7 +142,8 @@ static int options_conflicts(const struct opts *o)
 	const char *part = o->part ? "--part" : NULL, *json = o->json ? "--json" : NULL;
 	const char *comment = o->comment ? "-C" : NULL, *file = o->file ? "-f" : NULL;
 	const char *force = o->force ? "--force" : NULL;
-	const char *output = file && !strcmp(o->file, "-") && !y && !l && !export ? "-f -" : NULL;
+	bool identity = !y && !l && !export && !psk;
+	const char *output = file && !strcmp(o->file, "-") && identity ? "-f -" : NULL;
 	const char *raw = o->export == FORMAT_RAW ? "--export raw" : NULL;
 	const char *const pairs[][2] = {
 	    {y, l}, {y, check}, {y, psk}, {y, import}, {l, check}, {l, psk}, {l, import}, {l, export},
@@ -384,7 +381,8 @@ static int run_export(const struct opts *o, struct error *e)
 		goto out;
 	if (o->psk ? keyfile_read_psk(&k, path, e) : keyfile_read_any(&k, NULL, path, NULL, e))
 		goto out;
-	if (identity_export(bytes, &part, o->public, k, path, e) || (!o->public && common_secret_output(PROG, o->force, e)))
+	if (identity_export(bytes, &part, o->public, k, path, e) ||
+	    (!o->public && common_secret_output(PROG, o->force, e)))
 		goto out;
 	rc = export_print(o, part, bytes, e);
 out:
@@ -398,16 +396,11 @@ out:
 static int run(const struct opts *o)
 {
 	struct error e = {.code = ERROR_OK};
-	int rc;
+	int rc = o->export	       ? run_export(o, &e)
+	    : o->check		       ? run_check(o, &e)
+	    : o->public || o->list ? run_show(o, &e)
+				       : run_create(o, &e);
 
-	if (o->export)
-		rc = run_export(o, &e);
-	else if (o->check)
-		rc = run_check(o, &e);
-	else if (o->public || o->list)
-		rc = run_show(o, &e);
-	else
-		rc = run_create(o, &e);
 	return rc ? common_fail(PROG, &e) : 0;
 }
 
@@ -434,6 +427,7 @@ int main(int argc, char **argv)
 	}
 	if (option < 0)
 		return COMMON_USAGE;
+	options_flags(&opts, &args);
 
 	/* Sanity */
 	if (args.noperands || args.nrest)
