@@ -398,8 +398,8 @@ PUBLIC=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
 	while read -r option; do
 		local name=${option#-}
 		grep -qE -- "Fl (-|[A-Za-z] , Fl -)?${name}( |$)" "$ROOT/man/vault-keygen.1" || fail "man page: $option"
-		grep -qE -- "[ ']$option[ ']" "$ROOT/completions/vault-keygen.bash" || fail "bash: $option"
-		grep -qE -- "[{',]$option[]},[]" "$ROOT/completions/_vault-keygen" || fail "zsh: $option"
+		grep -qE -- "[ ']$option([ ']|$)" "$ROOT/completions/vault-keygen.bash" || fail "bash: $option"
+		grep -qE -- "[{',)]${option}[[},]" "$ROOT/completions/_vault-keygen" || fail "zsh: $option"
 		case $option in --*) name="-l ${option#--}" ;; *) name="-s ${option#-}" ;; esac
 		grep -qE -- " $name " "$ROOT/completions/vault-keygen.fish" || fail "fish: $option"
 	done <known
