@@ -131,7 +131,7 @@ static int say_ready(const struct relay *r)
 
 	if (r->listen)
 		n = snprintf(line, sizeof(line),
-		    "{\"v\":1,\"event\":\"listening\",\"address\":\"%s\"}\n", r->listen);
+		    "{\"v\":1,\"event\":\"listening\",\"path\":\"%s\"}\n", r->listen);
 	else if (getsockname(r->listener, (struct sockaddr *)&sin, &len) < 0)
 		return -1;
 	else if (r->port_only)
