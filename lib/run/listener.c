@@ -62,8 +62,6 @@ static void on_ready(struct server *srv, struct conn *c)
 	ev_timer_stop(l->loop, &l->accept_timer);
 	server_stop(srv);
 	conn_own(c, on_session, l);
-	if (conn_grow(c) < 0)
-		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 	stream_run(&l->stream, c);
 	on_session(c, l);
 }
