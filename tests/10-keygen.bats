@@ -392,19 +392,6 @@ PUBLIC=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
 	assert_line --index 1 --regexp '^libsodium [0-9.]+, AES hardware: (yes|no)$'
 }
 
-@test "help, man page and completions know the same options" {
-	bounded 10 vault_keygen --help | grep -oE '(^|[ ,])--?[A-Za-z][a-z-]*' | tr -d ' ,' | sort -u >known
-	assert [ "$(wc -l <known)" -ge 17 ]
-	while read -r option; do
-		local name=${option#-}
-		grep -qE -- "Fl (-|[A-Za-z] , Fl -)?${name}( |$)" "$ROOT/man/vault-keygen.1" || fail "man page: $option"
-		grep -qE -- "[ ']$option([ ']|$)" "$ROOT/completions/vault-keygen.bash" || fail "bash: $option"
-		grep -qE -- "[{',)]${option}[[},]" "$ROOT/completions/_vault-keygen" || fail "zsh: $option"
-		case $option in --*) name="-l ${option#--}" ;; *) name="-s ${option#-}" ;; esac
-		grep -qE -- " $name " "$ROOT/completions/vault-keygen.fish" || fail "fish: $option"
-	done <known
-}
-
 @test "wrong usage is status 2, says what, and makes nothing" {
 	while IFS='|' read -r args message; do
 		# shellcheck disable=SC2086
