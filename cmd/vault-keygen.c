@@ -179,9 +179,8 @@ static int options_check(struct opts *o)
 /* "KEY COMMENT", with its fingerprint before it if asked for. */
 static void output_line(const struct identity_facts *f, bool fingerprint)
 {
-	if (fingerprint)
-		printf("%s ", f->fingerprint);
-	printf("%s%s%s\n", f->public, f->comment[0] ? " " : "", f->comment);
+	printf("%s%s%s%s%s\n", fingerprint ? f->fingerprint : "", fingerprint ? " " : "", f->public,
+	    f->comment[0] ? " " : "", f->comment);
 }
 
 static json_t *output_facts(const struct identity_facts *f)
@@ -205,7 +204,7 @@ static int create_key(const struct opts *o, struct key *k, struct error *e)
 static int create_print(const struct opts *o, const struct key *k, const char *comment, struct error *e)
 {
 	char text[KEYTEXT_MAX], *file;
-	int rc = 0;
+	int rc;
 
 	if (common_secret_output(PROG, o->psk || o->force, e))
 		return -1;
@@ -220,7 +219,7 @@ static int create_print(const struct opts *o, const struct key *k, const char *c
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	fputs(o->psk ? strchr(file, '\n') + 1 : file, stdout);
 	secret_free(file);
-	return rc;
+	return 0;
 }
 
 static int create_file(const struct opts *o, const struct key *k, const char *comment,
@@ -396,12 +395,15 @@ out:
 static int run(const struct opts *o)
 {
 	struct error e = {.code = ERROR_OK};
-	int rc = o->export	       ? run_export(o, &e)
-	    : o->check		       ? run_check(o, &e)
-	    : o->public || o->list ? run_show(o, &e)
-				       : run_create(o, &e);
+	int (*what)(const struct opts *, struct error *) = run_create;
 
-	return rc ? common_fail(PROG, &e) : 0;
+	if (o->export)
+		what = run_export;
+	else if (o->check)
+		what = run_check;
+	else if (o->public || o->list)
+		what = run_show;
+	return what(o, &e) ? common_fail(PROG, &e) : 0;
 }
 
 int main(int argc, char **argv)
@@ -414,7 +416,6 @@ int main(int argc, char **argv)
 
 	if (common_init(PROG))
 		return 1;
-
 	/* Options; there are no defaults beyond zero. */
 	while ((option = common_next(&args)) > 0) {
 		if (option == 'h')

@@ -199,7 +199,7 @@ static void options(const char *line, const char *expected, const char *message)
 	fclose(f);
 	if (!strstr(said, message) || (!*message && *said)) {
 		fprintf(stderr, "%s: %s\n", line, said);
-		CHECK(!"the message is the one expected");
+		CHECK_STR(said, message);
 	}
 }
 
