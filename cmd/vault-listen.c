@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 		if (option == 'h')
 			return common_help(PROG, help);
 		if (option == 'V')
-			return common_version(PROG, NULL);
+			return stream_args_version(PROG);
 		if (take_own(&o, option, &a))
 			return COMMON_USAGE;
 	}
