@@ -7,6 +7,8 @@
 # - and however the network cuts the stream into pieces.
 # The story needs no clock: what is in the way of a transfer is only its own size.
 
+# shellcheck disable=SC2016 # the dollars belong to jq
+
 load helper
 load sessions
 
@@ -28,8 +30,8 @@ random_files() {
 	done
 }
 
-# text SIZE: letters that compress well, and are not all the same.
-text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -c "$1"; }
+# letters SIZE: letters that compress well, and are not all the same.
+letters() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -c "$1"; }
 
 # ---- exit 0 means delivered ----
 
@@ -39,8 +41,8 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 	jobs_from 'range($n) | [null, "file", "pipe"] as $kinds | def from($k; $i): if $k == null then "null"
 		elif $k == "file" then "\($d)/f\($i % 12)" else "pipe:\($d)/f\($i % 12)" end;
 		{id: ., connect_in: from($kinds[. % 3]; .), listen_in: from($kinds[(. / 3 | floor) % 3]; . * 7 + 5)}' \
-		--argjson n "$(soak 100 1000)" >jobs
-	run_sessions jobs results -j 3 -t 60
+		--argjson n "$(soak 100 1000)" >jobs.jsonl
+	run_sessions jobs.jsonl results -j 3 -t 60
 	every results "$DELIVERED and $QUIET"
 	some results '.connect.got > 1000000 and .listen.got > 1000000'
 }
@@ -52,8 +54,8 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 	done
 	jobs_from '(0, 1, 2, 65517, 65518, 65519, 1048287, 1048288, 1048289, 131036, 131037) as $n | ("", "pipe:") as $p |
 		"\($p)\($d)/size\($n)" as $f |
-		({connect_in: $f}, {listen_in: $f}, {connect_in: $f, listen_in: $f}) | .id = $n' >jobs
-	run_sessions jobs results
+		({connect_in: $f}, {listen_in: $f}, {connect_in: $f, listen_in: $f}) | .id = $n' >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results "$DELIVERED and $QUIET"
 	every results '.id as $n | [.listen.got, .connect.got] | max == $n'
 }
@@ -62,8 +64,8 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 	random_files 3 100000 1000000
 	jobs_from '({listen: ["-o", "{file}"]}, {connect: ["-o", "{file}"]},
 		{listen: ["-o", "{file}"], connect: ["--output", "{file}"]}) |
-		.connect_in = "\($d)/f0" | .listen_in = "pipe:\($d)/f1"' >jobs
-	run_sessions jobs results
+		.connect_in = "\($d)/f0" | .listen_in = "pipe:\($d)/f1"' >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results ".listen.status == 0 and .connect.status == 0 and $QUIET"
 	every results '(.listen, .connect) as $s | if ($s.file) then $s.file == "equal" and $s.got == 0 else $s.match == "equal" end'
 	jq -s -e 'map([.listen.file, .connect.file]) == [["equal", null], [null, "equal"], ["equal", "equal"]]' results
@@ -77,12 +79,12 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 }
 
 @test "--compress: text shrinks on the wire, noise does not grow, both arrive; one side alone has no effect" {
-	text 3000000 >text
+	letters 3000000 >text
 	random_files 1 2000000 3000000
 	jobs_from '("text", "f0") as $f | ([], ["--compress"], ["--compress=1"], ["--compress=12"]) as $listen |
 		([], ["--compress"], ["--compress=6"]) as $connect | {id: $f, listen: $listen, connect: $connect, relay: [],
-		connect_in: "\($d)/\($f)", listen_in: "pipe:\($d)/text"}' >jobs
-	run_sessions jobs results -t 60
+		connect_in: "\($d)/\($f)", listen_in: "pipe:\($d)/text"}' >jobs.jsonl
+	run_sessions jobs.jsonl results -t 60
 	every results "$DELIVERED and $QUIET"
 	every results '(.job.listen + .job.connect | map(select(startswith("--compress"))) | length) as $both |
 		if $both == 2 then .relay.s2c.sent < 2000000 else .relay.s2c.sent > 3000000 end'
@@ -91,9 +93,9 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 
 @test "Unix sockets and IPv6" {
 	random_files 2 100000 3000000
-	jobs_from '("unix", "::1", "127.0.0.1") as $at | {at: $at, connect_in: "\($d)/f0", listen_in: "pipe:\($d)/f1"}' >jobs
-	[ -e /proc/net/if_inet6 ] || { grep -v '"::1"' jobs >some && mv some jobs; }
-	run_sessions jobs results
+	jobs_from '("unix", "::1", "127.0.0.1") as $at | {at: $at, connect_in: "\($d)/f0", listen_in: "pipe:\($d)/f1"}' >jobs.jsonl
+	[ -e /proc/net/if_inet6 ] || { grep -v '"::1"' jobs.jsonl >draft && mv draft jobs.jsonl; }
+	run_sessions jobs.jsonl results
 	every results "$DELIVERED and $QUIET"
 }
 
@@ -105,11 +107,11 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 		{id: "down", listen: [], connect: ["--recv-only"]}, {id: "down", listen: ["--send-only"], connect: [], null: 1},
 		{id: "none", listen: ["--recv-only"], connect: ["--recv-only"]}) | ("", "pipe:") as $p |
 		if .null and .id == "up" then .listen_in = "null" else .listen_in = "\($p)\($d)/f0" end |
-		if .null and .id == "down" then .connect_in = "null" else .connect_in = "\($p)\($d)/f1" end' >some
+		if .null and .id == "down" then .connect_in = "null" else .connect_in = "\($p)\($d)/f1" end' >draft
 	# Where a side is not told to be quiet but the other is, it has nothing to send, or it would fail.
 	jq -c 'if (.id == "up" and (.listen | index("--recv-only")) == null) then .listen_in = "null" else . end |
-		if (.id == "down" and (.connect | index("--recv-only")) == null) then .connect_in = "null" else . end' some >jobs
-	run_sessions jobs results
+		if (.id == "down" and (.connect | index("--recv-only")) == null) then .connect_in = "null" else . end' draft >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results '.listen.status == 0 and .connect.status == 0'
 	every results "$QUIET"
 	every results 'if .id == "up" then .listen.match == "equal" and .connect.got == 0 else true end'
@@ -120,8 +122,8 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 @test "a side that only sends cannot pretend to have taken something: the other one does not end with 0" {
 	random_files 2 100000 2000000
 	jobs_from '({id: "listen", listen: ["--send-only"]}, {id: "connect", connect: ["--send-only"]}) |
-		.connect_in = "\($d)/f0" | .listen_in = "\($d)/f1"' >jobs
-	run_sessions jobs results
+		.connect_in = "\($d)/f0" | .listen_in = "\($d)/f1"' >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results 'if .id == "listen" then .connect else .listen end | .status == 7 and (.lines | length) == 1'
 }
 
@@ -129,7 +131,6 @@ text() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | head -
 
 # pattern_jobs NAME...: a session with each; -r where the server shows a key; a psk where the name has one.
 pattern_jobs() {
-	local name
 	printf '%s\n' "$@" | jq -Rc --arg d "$PWD" --arg k "$KEY" '. as $name | (sub("^Noise_"; "") | sub("psk.*"; "") | sub("_.*"; "")) as $p |
 		{id: $name, connect_in: "\($d)/up", listen_in: "\($d)/down",
 		psk: ($name | test("psk")), known: (($p | test("N1?$") | not) and ($name | test("_448") | not))} |
@@ -154,15 +155,15 @@ built_in() {
 @test "every pattern that a listener can allow" {
 	protocol_files
 	pattern_jobs NN NK NX XN XK XX IN IK IX \
-		NK1 NX1 X1N X1K XK1 X1K1 X1X XX1 X1X1 I1N I1K IK1 I1K1 I1X IX1 I1X1 >jobs
-	run_sessions jobs results
+		NK1 NX1 X1N X1K XK1 X1K1 X1X XX1 X1X1 I1N I1K IK1 I1K1 I1X IX1 I1X1 >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results "$DELIVERED and $QUIET"
 }
 
 @test "every pattern with a pre-shared key" {
 	protocol_files
-	pattern_jobs NNpsk0 NNpsk2 NKpsk0 NKpsk2 NXpsk2 XNpsk3 XKpsk3 XXpsk3 INpsk1 INpsk2 IKpsk1 IKpsk2 IXpsk2 >jobs
-	run_sessions jobs results
+	pattern_jobs NNpsk0 NNpsk2 NKpsk0 NKpsk2 NXpsk2 XNpsk3 XKpsk3 XXpsk3 INpsk1 INpsk2 IKpsk1 IKpsk2 IXpsk2 >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results "$DELIVERED and $QUIET"
 }
 
@@ -178,8 +179,8 @@ built_in() {
 		done
 	done
 	[[ ${names[*]} == *Noise_XX_25519_ChaChaPoly_SHA512* ]]
-	pattern_jobs "${names[@]}" >jobs
-	run_sessions jobs results
+	pattern_jobs "${names[@]}" >jobs.jsonl
+	run_sessions jobs.jsonl results
 	every results "$DELIVERED and $QUIET"
 }
 
@@ -193,8 +194,8 @@ built_in() {
 		(("3", "17", "70") as $n | {in: "small", relay: ["--chunk", $n, "--delay-ms", "1"]}),
 		(("c2s", "s2c") as $way | ("h0+3", "h0", "f0", "f0+2", "f1", "f1+1", "f2", "f3+4", "300") as $where |
 			{in: "large", relay: ["--fault", "\($way):stall@\($where):60"]})) |
-		.connect_in = "\($d)/\(.in)" | .listen_in = "pipe:\($d)/\(.in)"' >jobs
-	run_sessions jobs results -j 6
+		.connect_in = "\($d)/\(.in)" | .listen_in = "pipe:\($d)/\(.in)"' >jobs.jsonl
+	run_sessions jobs.jsonl results -j 6
 	every results "$DELIVERED and $QUIET"
 	every results '[.relay.faults[].done] | all(. == 1)'
 }
