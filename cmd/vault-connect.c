@@ -189,5 +189,6 @@ int main(int argc, char **argv)
 	else
 		status = client_run(&o.client);
 	stream_args_free(&o.args);
+	common_try(PROG, status);
 	return o.client.probe ? common_close_stdout(PROG, status) : status;
 }
