@@ -293,6 +293,17 @@ identities() {
 	signal "$RECEIVER" TERM 10
 }
 
+@test "vault(7): its commands are those of README, which are tried above" {
+	local line count=0
+	tr -s ' ' <"$ROOT/README.md" | sed -E -e 's/(<|>>) /\1/' -e 's/backup\.example/server.example/' >readme
+	sed -n 's/^\.Dl \$ //p; s/^\.Dl //p' "$ROOT/man/vault.7" | sed -E 's/(<|>>) /\1/' >commands
+	while IFS= read -r line; do
+		grep -qF -- "$line" readme || fail "README.md has not: $line"
+		count=$((count + 1))
+	done <commands
+	[ $count -gt 5 ]
+}
+
 @test "vault-protocol(5): the worked example of a key" {
 	local line
 	# Commands and what they print, joined where a line goes on.
