@@ -170,14 +170,14 @@ class Session:
         self.peer_map = got
         if got.get("p"):
             self.o.source = None
-        if not self.initiator:
-            self.greet()
-        elif (got.get("z") and not self.o.compress) or (got.get("f") and not self.o.messages):
-            raise self.wrong("READY chooses what was not offered")
         if self.agreed("z", self.o.compress):
             parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=20)
             self.squash = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
             self.unsquash = zstandard.ZstdDecompressor(max_window_size=1 << 20).decompressobj()
+        if not self.initiator:
+            self.greet()
+        elif (got.get("z") and not self.o.compress) or (got.get("f") and not self.o.messages):
+            raise self.wrong("READY chooses what was not offered")
 
     def on_data(self, body):
         if self.eof_got:
@@ -328,6 +328,8 @@ class Session:
         if now > self.deadline:
             raise PeerError(4, "timeout", close=6)
         self.keep_alive(now)
+        if self.fin and self.shut:
+            raise PeerError(6, "the other side left")
         if self.said_all() and not self.outbox and not self.shut:
             self.shut_down()
         readable, writable, _ = select.select(
