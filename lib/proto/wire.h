@@ -61,12 +61,14 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 void session_note(struct session *s, enum error_code code, enum error_blame blame, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-
 /* ---- between session.c, session_in.c and session_out.c ---- */
 
 bool session_can_send(const struct session *s);
 void session_process(struct session *s);
 void session_drop_windows(struct session *s);
 void session_resume_held(struct session *s);
+/* The transport has ended: is that an error? (Asked again when more was opened.) */
+void session_check_fin(struct session *s);
+void session_restart_clocks(struct session *s);
 
 #endif
