@@ -11,7 +11,7 @@ setup() {
 		printf '#!/bin/sh\nexec %s %s/%s "$@"\n' "$VT_WRAP" "$VT_BIN" "$tool" >"bin/$tool"
 		chmod +x "bin/$tool"
 	done
-	export PATH=$PWD/bin:$PATH
+	export PATH=$PWD/bin:$PATH XDG_RUNTIME_DIR=$PWD
 	pick_port
 	seq 20000 >whole.pdf
 	mkdir here there
@@ -31,7 +31,6 @@ pick_port() {
 # Read commands and adapt them: a listener without an address gets our port.
 adapt() {
 	sed -E -e 's/(server|backup)\.example\.org/localhost/g' -e "s/\\b(5004|7000)\\b/$PORT/g" \
-	    -e "s|/tmp/vault\\.sock|$BATS_TEST_TMPDIR/vault.sock|g" \
 	    -e "/(^|[[:space:]])0 3>|vault\\.sock|vault-listen.*\\b$PORT\\b/!s/^([[:space:]]*vault-listen[^|&<>#]*[^|&<># ])/\\1 $PORT/"
 }
 
