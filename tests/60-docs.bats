@@ -1,5 +1,5 @@
 # Goal of this test: who types what README.md and the man pages say gets what they promise. The commands are taken
-# from there, not copied: only host names, the default port and /tmp are exchanged.
+# from there, not copied: only host names and ports are exchanged.
 
 load helper
 
