@@ -12,11 +12,11 @@ run_sessions() {
 	[ "$(wc -l <"$1")" = "$(wc -l <"$2")" ]
 }
 
-# every RESULTS CONDITION: the jq condition holds for each; the first that break it are shown.
+# every RESULTS CONDITION [JQ OPTIONS...]: the jq condition holds for each; the first that break it are shown.
 every() {
 	local broken
 	[ -s "$1" ]
-	broken=$(jq -c "select(($2) | not)" "$1")
+	broken=$(jq -c "${@:3}" "select([$2] | all | not)" "$1")
 	[ -z "$broken" ] && return 0
 	echo "not so in $(wc -l <<<"$broken") of $(wc -l <"$1"): $2" >&2
 	head -n 3 <<<"$broken" >&2

@@ -10,8 +10,8 @@ A job is one JSON object a line; all members are optional:
                           {file} a place in it for -o
   listen_in, connect_in   standard input: a file's path, "pipe:PATH" (through a pipe), or "null" (default)
   relay                   arguments of relay, which then stands between the two
-  kill                    {"side": "listen" or "connect", "after": N}: kill -9 once the other side's standard output
-                          has N bytes
+  kill                    {"side": "listen" or "connect", "of": the same, "after": N}: kill -9 one side once the standard
+                          output of one has N bytes
 The result, one JSON object a line: id, job, seconds, relay (its report) and for listen and connect
   status                  the exit status; 128+n for signal n; "hung" if it had to be killed at the deadline
   lines                   what it said on standard error
@@ -155,15 +155,24 @@ def start_relay(job, to, report, until):
 
 
 def kill_one(kill, sides, until):
-    """Wait until the other side has received enough, then kill -9; whether it came to that."""
+    """Wait until enough was received, then kill -9; whether it came to that."""
     victim = sides[kill["side"]]
-    other = sides["connect" if kill["side"] == "listen" else "listen"]
     while time.monotonic() < until and victim.process.poll() is None:
-        if os.path.getsize(other.out) >= kill["after"]:
+        if os.path.getsize(sides[kill["of"]].out) >= kill["after"]:
             victim.process.kill()
             return True
         time.sleep(0.0005)
     return False
+
+
+def end_relay(relay):
+    """Nobody is left to relay for: have it report now, also in the middle of a silence."""
+    while relay.poll() is None:
+        relay.terminate()
+        try:
+            relay.wait(0.1)
+        except subprocess.TimeoutExpired:
+            pass
 
 
 def run_in(top, job, until):
@@ -184,11 +193,7 @@ def run_in(top, job, until):
     if killed is not None:
         result["killed"] = killed
     if relay:
-        try:
-            relay.wait(max(0.01, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            relay.terminate()
-            relay.wait()
+        end_relay(relay)
         with open(os.path.join(top, "report"), encoding="ascii") as report:
             result["relay"] = json.load(report)
     return result
