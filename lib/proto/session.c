@@ -31,6 +31,7 @@ static void linger(struct session *s)
 	if (s->phase >= PHASE_LINGER)
 		return;
 	s->phase = PHASE_LINGER;
+	s->judging = false;
 	s->linger_until = s->now + s->config.drain_ms;
 	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
 	if (s->win_count == 0)
