@@ -144,6 +144,8 @@ const struct session_window *session_recv_app_window(struct session *s)
 
 void session_drop_windows(struct session *s)
 {
+	if (s->win_count > 0)
+		session_restart_clocks(s);
 	s->win_count = 0;
 	s->unsquash_busy = false;
 }
