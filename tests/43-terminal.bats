@@ -246,7 +246,7 @@ two_terminals() {
 	LISTEN_STDIN=in serve
 	enter two "clear; vault-connect --no-progress $AT </dev/null >got & vault-connect --version >/dev/null"
 	eventually 10 has_size got 10
-	sleep 1.5 # longer than it takes a progress line to come
+	idle 1500 # longer than it takes a progress line to come
 	run shown two 'received'
 	assert_failure
 	release in
