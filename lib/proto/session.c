@@ -6,6 +6,8 @@
 
 #include "wire.h"
 
+#define EXPIRED_DRAIN_MS 1000
+
 /* ---- errors ---- */
 
 static void set_error(struct session *s, enum error_code code, enum error_blame blame,
@@ -190,7 +192,8 @@ void session_broken(struct session *s, bool reading, const char *why)
  */
 static bool waiting(const struct session *s)
 {
-	bool said = !s->failed || s->close_want || s->close_sent || s->handshake.refusal != REFUSE_NONE;
+	bool refused = s->handshake.refusal != REFUSE_NONE && !s->config.handshake.initiator;
+	bool said = !s->failed || s->close_want || s->close_sent || refused;
 
 	if (s->win_count > 0)
 		return true;
@@ -266,14 +269,20 @@ void session_restart_clocks(struct session *s)
 		s->frame_since = s->now;
 }
 
-/* Before READY the handshake's clock runs; when all is heard, only our own application is waited for. */
+/*
+ * Before READY the handshake's clock runs; when all is heard, only our own application is waited for;
+ * and what the peer does not take yet is back-pressure, not idleness (keep-alive finds the dead).
+ */
 static bool idle_counts(const struct session *s)
 {
-	return s->ready && ready_to_read(s) && !s->wire->all_heard(s);
+	return s->ready && ready_to_read(s) && !session_data_waits(s) && !s->wire->all_heard(s);
 }
 
-static void expire(struct session *s, const char *what)
+/* Whoever let a clock run out will hardly answer promptly now: do not wait long for that. */
+void session_expire(struct session *s, const char *what)
 {
+	if (s->config.drain_ms > EXPIRED_DRAIN_MS)
+		s->config.drain_ms = EXPIRED_DRAIN_MS;
 	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
 }
 
@@ -290,14 +299,16 @@ static void tick_run(struct session *s)
 		linger(s);
 		return;
 	}
+	if (session_data_waits(s))
+		s->last_data = s->now;
 	if (!ready_to_read(s))
 		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
 	if (!s->ready && past(s, s->started, c->handshake_ms))
-		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
+		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (past(s, s->frame_since, c->message_ms))
-		expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
+		session_expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
 	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
-		expire(s, "timeout: no data either way (see --idle-timeout)");
+		session_expire(s, "timeout: no data either way (see --idle-timeout)");
 	else
 		s->wire->tick(s);
 }
@@ -306,7 +317,7 @@ void session_tick(struct session *s, int64_t now)
 {
 	s->now = now;
 	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
-		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
+		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (s->phase == PHASE_RUN)
 		tick_run(s);
 	else if (s->phase == PHASE_LINGER && s->win_count == 0 && now >= s->linger_until)
@@ -414,6 +425,7 @@ int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out,
 	s->in_tail = in_len;
 	s->out = out;
 	s->out_cap = out_cap;
+	s->data_tail = s->data_tail > s->out_head ? s->data_tail - s->out_head : 0;
 	s->out_head = 0;
 	s->out_tail = out_len;
 	return 0;

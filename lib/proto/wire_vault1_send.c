@@ -210,9 +210,11 @@ static int64_t ping_at(const struct session *s)
 void v1_tick(struct session *s)
 {
 	if (expecting(s) && s->now >= silent_at(s)) {
-		session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER,
-		    "timeout: nothing heard from the peer for %lld s (see --keep-alive)",
+		char what[80];
+
+		snprintf(what, sizeof what, "timeout: nothing heard from the peer for %lld s (see --keep-alive)",
 		    (long long)(SILENT_INTERVALS * s->config.keepalive_ms / 1000));
+		session_expire(s, what);
 		return;
 	}
 	if (may_ping(s) && s->now >= ping_at(s))
