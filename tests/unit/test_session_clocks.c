@@ -162,6 +162,25 @@ static void test_idle(void)
 	pair_free(&p);
 }
 
+/* What the peer does not take is back-pressure; the clock starts when it has taken it. */
+static void test_not_idle_while_blocked(void)
+{
+	struct pair p;
+
+	pair_init(&p, "XX");
+	p.side[0].config.idle_ms = 5000;
+	pair_open(&p);
+	p.side[0].cable.stalled = true;
+	side_input(&p.side[0], zeros, 1000);
+	run_to(&p, 60000);
+	CHECK_INT(side_code(&p.side[0]), ERROR_OK);
+	p.side[0].cable.stalled = false;
+	pair_run(&p);
+	check_times_out(&p, 0, 59000 + 5000, "no data either way");
+	CHECK_INT(p.side[1].got_len, 1000);
+	pair_free(&p);
+}
+
 /* A time-out while our own application ends its output would blame the peer for it. */
 static void test_idle_at_the_end(void)
 {
@@ -378,6 +397,7 @@ int main(void)
 	RUN(test_message);
 	RUN(test_message_anew);
 	RUN(test_idle);
+	RUN(test_not_idle_while_blocked);
 	RUN(test_idle_at_the_end);
 	RUN(test_keepalive);
 	RUN(test_dead_peer_in_time);

@@ -36,6 +36,26 @@ static void test_verdict_first(void)
 	}
 }
 
+/* Who was refused has nothing to wait for; who refused sees that it arrives. */
+static void test_refusal_ends_at_once(void)
+{
+	struct pair p;
+
+	pair_init(&p, "XX");
+	pair_start(&p);
+	session_refuse_busy(&p.side[1].s);
+	while (pair_step_side(&p, 1))
+		;
+	CHECK(!side_closed(&p.side[1]) && p.side[1].cable.shut);
+	p.side[1].cable.shut = false; /* it keeps the connection */
+	pair_step_side(&p, 0);
+	CHECK(side_closed(&p.side[0]));
+	CHECK_INT(side_code(&p.side[0]), ERROR_NETWORK);
+	pair_run(&p);
+	CHECK(side_closed(&p.side[1]));
+	pair_free(&p);
+}
+
 /* A responder refuses by CLOSE, which says no reason but 'not authorized'. */
 static void test_responder_refuses(void)
 {
@@ -184,6 +204,7 @@ int main(void)
 		return 1;
 	RUN(test_verdict_first);
 	RUN(test_responder_refuses);
+	RUN(test_refusal_ends_at_once);
 	RUN(test_busy);
 	RUN(test_frame_form);
 	RUN(test_late_verdict);
