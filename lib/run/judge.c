@@ -120,13 +120,20 @@ const char *judge_server_verdict(const struct judge_server *j, const struct sess
 	return why;
 }
 
+bool judge_server_prepare(struct judge_server *j)
+{
+	if (j->pinned || j->trust != JUDGE_NEW || j->list.count > 0)
+		return false;
+	return trust_known_prepare(j->known_hosts, &j->unprepared) == 0;
+}
+
 static void remember(const struct judge_server *j, const struct key *k, const char *print)
 {
-	struct error e = {0};
+	struct error e = j->unprepared;
 	char text[KEYTEXT_MAX];
 
 	keytext_format(text, k);
-	if (trust_known_add(j->known_hosts, j->name, k, NULL, &e) < 0)
+	if (e.code != ERROR_OK || trust_known_add(j->known_hosts, j->name, k, NULL, &e) < 0)
 		log_warn("cannot remember the key of %s: %s", j->name, e.text);
 	else
 		log_warn("new server %s: key %s (fingerprint %s) remembered in %s", j->name, text, print, j->known_hosts);

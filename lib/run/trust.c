@@ -334,6 +334,28 @@ out:
 	return rc;
 }
 
+static int trust_open_append(const char *path, struct error *e)
+{
+	int fd;
+
+	if (keyfile_mkdir(path, e))
+		return -1;
+	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+int trust_known_prepare(const char *path, struct error *e)
+{
+	int fd = trust_open_append(path, e);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e)
 {
@@ -341,11 +363,9 @@ int trust_known_add(const char *path, const char *name, const struct key *key, c
 
 	if (key->form != KEY_PUBLIC && key->form != KEY_XPUBLIC)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "only public keys are remembered");
-	if (keyfile_mkdir(path, e))
-		return -1;
-	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	fd = trust_open_append(path, e);
 	if (fd < 0)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+		return -1;
 	rc = trust_add_locked(fd, path, name, key, comment, e);
 	if (close(fd) && rc == 0)
 		rc = error_set(e, ERROR_IO, BLAME_LOCAL, "%s: cannot write: %s", path, strerror(errno));

@@ -76,6 +76,10 @@ int trust_known_load(struct trust_list *list, const char *path, const char *name
 enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_t x25519[KEY_BYTES],
     const struct trust_entry **entry);
 
+/* Make sure that the file can be opened for appending: it and its directory are made if they are
+ * missing, and otherwise left alone. 0 or -1. */
+int trust_known_prepare(const char *path, struct error *e) __attribute__((warn_unused_result));
+
 /* Remember a key: one line, appended under a lock in one write; file (0600) and directory are
  * created. ${key} is public; ${comment} may be NULL. 0: added; 1: it is there already. -1: an error,
  * ERROR_AUTH if another key has been stored for this name meanwhile. A line is never left half. */
