@@ -81,9 +81,13 @@ static struct sandbox_needs needs_of_handshake(struct client *c)
 		needs.source_port = o->socket.source_port;
 		needs.resolve = (o->retry || o->socket.source) && !o->socket.numeric;
 	}
-	if (may_remember(c))
-		needs.append = o->judge.known_hosts;
-	needs.again = needs.connect || needs.append;
+	if (may_remember(c)) {
+		if (o->judge.fresh >= 0)
+			needs.arrival = o->judge.known_hosts;
+		else
+			needs.append = o->judge.known_hosts;
+	}
+	needs.again = needs.connect || needs.arrival || needs.append;
 	return needs;
 }
 

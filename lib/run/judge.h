@@ -27,6 +27,9 @@ struct judge_server {
 	char name[TRUST_NAME_MAX];
 	struct trust_list list;
 	bool psk; /* a pre-shared key authenticates as well */
+	/* by judge_server_prepare() */
+	bool prepared;
+	int fresh;		 /* a file that will become known_hosts, or -1 if there is one */
 	struct error unprepared; /* why an unknown key cannot be remembered */
 };
 
@@ -41,8 +44,9 @@ bool judge_server_expected(const struct judge_server *j, uint8_t x25519[KEY_BYTE
 const char *judge_server_verdict(const struct judge_server *j, const struct session_peer *peer,
     bool is_25519, char why[JUDGE_TEXTMAX]);
 
-/* May a key have to be remembered? Then make sure that there is a file for it, which from a sandbox
- * could not be made. False if none is needed or none can be had; that is told when a key comes. */
+/* May a key have to be remembered? Then see to it that this is possible in a sandbox: j->fresh gets
+ * its name, or known_hosts is opened. False if not, or if it cannot be done, which is told when a
+ * key comes. */
 bool judge_server_prepare(struct judge_server *j);
 
 /* The session is up: remember the key or warn, as the rules say. */

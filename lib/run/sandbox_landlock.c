@@ -103,20 +103,26 @@ static int allow_port(const struct rules *r, uint16_t port, uint64_t access)
 	return (int)syscall(SYS_landlock_add_rule, r->fd, RULE_NET_PORT, &rule, 0U);
 }
 
-static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
+/* In the directory that ${path} lies in. */
+static int allow_beside(const struct rules *r, const char *path, uint64_t access)
 {
 	char copy[PATH_MAX];
 
+	snprintf(copy, sizeof copy, "%s", path);
+	return allow_path(r, dirname(copy), access);
+}
+
+static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
+{
 	if (needs->append && allow_path(r, needs->append, FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE) < 0)
 		return -1;
 	/* The file itself is open; these let it take its name, or another's place. */
 	if (needs->directory && allow_path(r, needs->directory, FS_MAKE_REG | FS_REMOVE_FILE) < 0)
 		return -1;
-	if (needs->removal) {
-		snprintf(copy, sizeof copy, "%s", needs->removal);
-		if (allow_path(r, dirname(copy), FS_REMOVE_FILE) < 0)
-			return -1;
-	}
+	if (needs->arrival && allow_beside(r, needs->arrival, FS_MAKE_REG) < 0)
+		return -1;
+	if (needs->removal && allow_beside(r, needs->removal, FS_REMOVE_FILE) < 0)
+		return -1;
 	/* Not every system has all of them. */
 	for (size_t i = 0; needs->resolve && i < sizeof resolver_files / sizeof resolver_files[0]; i++)
 		(void)allow_path(r, resolver_files[i], FS_READ_FILE | FS_READ_DIR);

@@ -12,21 +12,26 @@
 
 #include "log.h"
 
-/* Resolving reads its own files and is pledged by "dns"; they need no unveil(2). */
-static int hide(const struct sandbox_needs *needs)
+static int unveil_beside(const char *path, const char *permissions)
 {
 	char copy[PATH_MAX];
 
+	snprintf(copy, sizeof copy, "%s", path);
+	return unveil(dirname(copy), permissions);
+}
+
+/* Resolving reads its own files and is pledged by "dns"; they need no unveil(2). */
+static int hide(const struct sandbox_needs *needs)
+{
 	if (needs->append && unveil(needs->append, "rw") < 0)
 		return -1;
 	if (needs->directory && unveil(needs->directory, "rwc") < 0)
 		return -1;
-	if (needs->removal) {
-		snprintf(copy, sizeof copy, "%s", needs->removal);
-		if (unveil(dirname(copy), "c") < 0)
-			return -1;
-	}
-	if (!needs->append && !needs->directory && !needs->removal && unveil("/", "") < 0)
+	if (needs->removal && unveil_beside(needs->removal, "c") < 0)
+		return -1;
+	if (needs->arrival && unveil_beside(needs->arrival, "c") < 0)
+		return -1;
+	if (!needs->append && !needs->directory && !needs->removal && !needs->arrival && unveil("/", "") < 0)
 		return -1;
 	return unveil(NULL, NULL);
 }
@@ -38,7 +43,7 @@ static int promise(const struct sandbox_needs *needs)
 
 	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s", needs->accept || needs->connect ? " inet unix" : "",
 	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : "",
-	    needs->directory ? " rpath cpath" : needs->removal ? " cpath" : "");
+	    needs->directory ? " rpath cpath" : needs->removal || needs->arrival ? " cpath" : "");
 	return pledge(promises, NULL);
 }
 

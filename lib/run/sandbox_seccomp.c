@@ -116,12 +116,14 @@ static const int removing[] = {SYS_unlinkat,
 #endif
 };
 
-/* Landlock says which files. */
-static const int appending[] = {SYS_openat, SYS_flock, SYS_ftruncate,
+/* known_hosts: see trust.c. Landlock says which files. */
+static const int appending[] = {SYS_openat,
 #ifdef __x86_64__
     SYS_open,
 #endif
 };
+static const int arriving[] = {SYS_linkat};
+static const int changing[] = {SYS_flock, SYS_ftruncate};
 
 static const int connecting[] = {SYS_connect, SYS_getsockname};
 static const int binding[] = {SYS_bind};
@@ -253,6 +255,10 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 		ALLOW(p, removing);
 	if (needs->append)
 		ALLOW(p, appending);
+	if (needs->arrival)
+		ALLOW(p, arriving);
+	if (needs->append || needs->arrival)
+		ALLOW(p, changing);
 	if (needs->connect) {
 		ALLOW(p, connecting);
 		ALLOW_IF(p, connecting_if);

@@ -76,15 +76,21 @@ int trust_known_load(struct trust_list *list, const char *path, const char *name
 enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_t x25519[KEY_BYTES],
     const struct trust_entry **entry);
 
-/* Make sure that the file can be opened for appending: it and its directory are made if they are
- * missing, and otherwise left alone. 0 or -1. */
-int trust_known_prepare(const char *path, struct error *e) __attribute__((warn_unused_result));
-
 /* Remember a key: one line, appended under a lock in one write; file (0600) and directory are
  * created. ${key} is public; ${comment} may be NULL. 0: added; 1: it is there already. -1: an error,
  * ERROR_AUTH if another key has been stored for this name meanwhile. A line is never left half. */
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e) __attribute__((warn_unused_result));
+
+/* For who will not be able to make files any more. If there is one that can be appended to, *${fresh}
+ * is -1. Otherwise the directory is made, and *${fresh} is a file in it that has no name yet, for
+ * trust_known_first(); where the file system knows no such files, an empty one is made. 0 or -1. */
+int trust_known_prepare(const char *path, int *fresh, struct error *e) __attribute__((warn_unused_result));
+
+/* trust_known_add() to ${fresh}, which then takes its name. 0; 1 if somebody else made the file
+ * meanwhile, which is left as it is; -1. */
+int trust_known_first(const char *path, int fresh, const char *name, const struct key *key, struct error *e)
+    __attribute__((warn_unused_result));
 
 /* ---- authorized_keys ---- */
 

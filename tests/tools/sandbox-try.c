@@ -7,8 +7,9 @@
  *   sandbox-try --time N [NEED...]       microseconds that entering takes, the median of N times
  *   sandbox-try --deny WHAT -- COMMAND   run a command on a system that has not WHAT: landlock, seccomp, both
  *
- * NEED is --accept, --connect PORT, --bind PORT, --resolve, --append FILE, --directory DIR, --removal FILE, and
- * --twice: enter once more, with no needs. TRY is a name from the table below, with arguments after colons.
+ * NEED is --accept, --connect PORT, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
+ * --removal FILE, and --twice: enter once more, with no needs. TRY is a name from the table below, with arguments
+ * after colons.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -384,7 +385,7 @@ static int measure(const struct sandbox_needs *needs, int n)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"bind", 1, NULL, 'b'},
-	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
+	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
 	    {"twice", 0, NULL, '2'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
 	struct sandbox_needs needs = {0};
@@ -398,6 +399,7 @@ int main(int argc, char **argv)
 		case 'b': needs.bind = true; needs.source_port = (uint16_t)atoi(optarg); break;
 		case 'r': needs.resolve = true; break;
 		case 'p': needs.append = optarg; break;
+		case 'v': needs.arrival = optarg; break;
 		case 'd': needs.directory = optarg; break;
 		case 'u': needs.removal = optarg; break;
 		case '2': needs.again = true; break;
