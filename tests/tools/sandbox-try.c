@@ -5,11 +5,11 @@
  *                                        own, and one line about it: "TRY: ok", "TRY: Permission denied",
  *                                        "TRY: killed by signal 31"
  *   sandbox-try --time N [NEED...]       microseconds that entering takes, the median of N times
- *   sandbox-try --deny WHAT -- COMMAND   run a command on a system that has not WHAT: landlock, seccomp, both
+ *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
  * NEED is --accept, --connect PORT, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
- * --removal FILE, and --twice: enter once more, with no needs. TRY is a name from the table below, with arguments
- * after colons.
+ * --removal FILE, and --twice: enter once more, with no needs; with --off there is none. TRY is a name from the table
+ * below, with arguments after colons.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -272,7 +272,7 @@ static const struct {
     {"resolve", try_resolve}, {"link-local", try_linklocal}, {"exec", try_exec}, {"fork", try_fork},
     {"thread", try_thread}, {"kill", try_kill}, {"abort", try_abort}, {"memory", try_memory}, {"code", try_code},
     {"make-code", try_make_code}, {"foreground", try_foreground}, {"type", try_type}, {"ptrace", linux_ptrace},
-    {"process-vm", linux_process_vm}, {"name", linux_name}, {"privileges", linux_privileges}};
+    {"process-vm", linux_process_vm}, {"name", linux_name}};
 
 static void prepare(void)
 {
@@ -288,16 +288,18 @@ static void prepare(void)
 	}
 }
 
+static enum sandbox_mode mode = SANDBOX_REQUIRE;
+
 static void enter(const struct sandbox_needs *needs)
 {
 	const struct sandbox_needs nothing_more = {0};
 	struct error e = {0};
 
-	if (sandbox_enter(needs, SANDBOX_REQUIRE, &e) < 0) {
+	if (sandbox_enter(needs, mode, &e) < 0) {
 		fprintf(stderr, "sandbox-try: %s\n", e.text);
 		_exit(error_status(e.code));
 	}
-	if (needs->again && sandbox_enter(&nothing_more, SANDBOX_REQUIRE, &e) < 0)
+	if (needs->again && sandbox_enter(&nothing_more, mode, &e) < 0)
 		_exit(1);
 }
 
@@ -386,7 +388,7 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"bind", 1, NULL, 'b'},
 	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
-	    {"twice", 0, NULL, '2'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	    {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
 	struct sandbox_needs needs = {0};
 	int option, times = 0;
@@ -402,6 +404,7 @@ int main(int argc, char **argv)
 		case 'v': needs.arrival = optarg; break;
 		case 'd': needs.directory = optarg; break;
 		case 'u': needs.removal = optarg; break;
+		case 'o': mode = SANDBOX_OFF; break;
 		case '2': needs.again = true; break;
 		case 't': times = atoi(optarg); break;
 		case 'n': return linux_deny(optarg, argv + optind);

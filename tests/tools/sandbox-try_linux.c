@@ -52,19 +52,6 @@ int linux_process_vm(void)
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 ? 0 : -1;
 }
 
-int linux_privileges(void)
-{
-	char line[128];
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof line, f))
-		if (strcmp(line, "NoNewPrivs:\t1\n") == 0)
-			return fclose(f);
-	if (f)
-		errno = EPROTO;
-	return -1;
-}
-
 #define UNKNOWN (SECCOMP_RET_ERRNO | ENOSYS)
 #define LANDLOCK_FIRST 444 /* to 446 */
 
@@ -115,11 +102,6 @@ int linux_ptrace(void)
 }
 
 int linux_process_vm(void)
-{
-	return unknown();
-}
-
-int linux_privileges(void)
 {
 	return unknown();
 }

@@ -8,7 +8,6 @@ void linux_prepare(const char *path);
 int linux_name(void); /* give it that path */
 int linux_ptrace(void);
 int linux_process_vm(void);
-int linux_privileges(void); /* ok if none can be gained any more */
 
 /* Run ${command} where the calls of "landlock", "seccomp" or "both" are not known. */
 int linux_deny(const char *what, char **command);
