@@ -48,7 +48,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 @test "outside of a sandbox all that is tried works, so that a refusal means something" {
 	[ "$(uname)" = Linux ] || skip "NOT TESTED: needs Linux"
 	local name
-	mkdir d && : >k >d/a
+	mkdir d && touch k d/a
 	# Without the system calls that it is made of, the sandbox is none, and nothing is refused.
 	need_sandbox
 	for name in read:/etc/passwd append:k create:new name:d/n rename:d/a:d/b remove:d/b mkdir:d/m socket connect:9 bind:0 \
@@ -62,7 +62,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 
 @test "a session under way: descriptors and memory, nothing else" {
 	need_sandbox
-	mkdir d && : >k >d/a
+	mkdir d && touch k d/a
 	tried <<-'EOF'
 		send: ok
 		tune: ok
@@ -102,7 +102,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 
 @test "-o: names are given and taken in that directory, no file is opened, none elsewhere is touched" {
 	need_sandbox
-	mkdir d e && : >d/a >d/b >e/a
+	mkdir d e && touch d/a d/b e/a
 	tried --directory d <<-'EOF'
 		name:d/n: ok
 		rename:d/a:d/c: ok
@@ -123,7 +123,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 
 @test "known_hosts: that file, and not its neighbours" {
 	need_sandbox
-	mkdir d && : >d/known_hosts >d/identity
+	mkdir d && touch d/known_hosts d/identity
 	tried --append d/known_hosts <<-'EOF'
 		append:d/known_hosts: ok
 		read:d/known_hosts: ok
@@ -148,7 +148,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 
 @test "a listener: clients are accepted, its socket is removed, nobody is connected to" {
 	need_sandbox
-	mkdir d && : >d/sock >k
+	mkdir d && touch d/sock k
 	tried --accept --removal d/sock <<-'EOF'
 		accept: ok
 		remove:d/sock: ok
@@ -201,7 +201,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 
 @test "what was allowed until the session began is not afterwards" {
 	need_sandbox
-	mkdir d && : >k >d/sock
+	mkdir d && touch k d/sock
 	tried --accept --connect 9 --bind 0 --resolve --append k --directory d --removal d/sock --twice <<-'EOF'
 		send: ok
 		memory: ok
