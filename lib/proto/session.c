@@ -266,10 +266,10 @@ void session_restart_clocks(struct session *s)
 		s->frame_since = s->now;
 }
 
-/* When all is heard, only our own application can be what is waited for. */
+/* Before READY the handshake's clock runs; when all is heard, only our own application is waited for. */
 static bool idle_counts(const struct session *s)
 {
-	return ready_to_read(s) && !s->wire->all_heard(s);
+	return s->ready && ready_to_read(s) && !s->wire->all_heard(s);
 }
 
 static void expire(struct session *s, const char *what)

@@ -58,6 +58,7 @@ void v1_greet(struct session *s)
 
 void v1_agreed(struct session *s)
 {
+	s->last_data = s->now;
 	if (s->config.probe)
 		s->ping_want = true;
 	if (s->peer.probe)

@@ -355,38 +355,6 @@ static void test_broken_then_told(void)
 	pair_free(&p);
 }
 
-/* The verdict comes when the session has ended already: nobody is greeted any more. */
-static void test_late_verdict(void)
-{
-	for (int who = 0; who < 2; who++) {
-		for (int how = 0; how < 3; how++) {
-			struct pair p;
-			struct side *a = &p.side[who];
-			size_t said;
-
-			pair_init(&p, "XX");
-			a->hold_judge = true;
-			a->config.handshake_ms = 1000;
-			pair_start(&p);
-			pair_run(&p);
-			CHECK(session_state(&a->s) & SESSION_JUDGE);
-			if (how == 0)
-				session_abort(&a->s, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "interrupted");
-			else if (how == 1)
-				session_tick(&a->s, 2000);
-			else
-				session_fin(&a->s);
-			CHECK(!(session_state(&a->s) & SESSION_JUDGE));
-			said = a->s.out_tail;
-			CHECK_INT(said > 0, who == 1 && how < 2);
-			session_judge(&a->s, NULL);
-			CHECK_INT(a->s.out_tail, said);
-			CHECK(!(session_state(&a->s) & SESSION_READY));
-			pair_free(&p);
-		}
-	}
-}
-
 /* Abort after so many steps, by either side: both end, nobody with success, and the peer knows why. */
 static void test_abort_anywhere(void)
 {
@@ -437,7 +405,6 @@ int main(void)
 	RUN(test_crossing);
 	RUN(test_broken_before_receipt);
 	RUN(test_broken_then_told);
-	RUN(test_late_verdict);
 	RUN(test_abort_anywhere);
 	UNIT_DONE();
 }
