@@ -272,19 +272,22 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 @test "strace: after the last step no file, no socket, no program, and nothing is refused" {
 	need_sandbox
 	need_strace
+	local pattern
 	"$VT_BUILD/tests/pattern" 3M 1 >data
-	both_traced --compress "$AT" -- --compress -r "$SERVER_KEY" "$AT"
-	cmp data listen.out
-	cmp data connect.out
-	after seccomp listen.trace >listen.inside
-	after seccomp connect.trace >connect.inside
-	# The path of the listener's socket is removed, which is why its sandbox has two steps.
-	no_calls connect.inside "$new_calls"
-	no_calls listen.inside "${new_calls%|unlink|unlinkat}"
-	after_last seccomp listen.trace >listen.session
-	no_calls listen.session "$new_calls|accept|accept4"
-	refused_nothing listen.inside
-	refused_nothing connect.inside
+	for pattern in XX IK; do
+		both_traced --compress "$AT" -- --compress -r "$SERVER_KEY" --protocol $pattern "$AT"
+		cmp data listen.out
+		cmp data connect.out
+		after seccomp listen.trace >listen.inside
+		after seccomp connect.trace >connect.inside
+		# The path of the listener's socket is removed, which is why its sandbox has two steps.
+		no_calls connect.inside "$new_calls"
+		no_calls listen.inside "${new_calls%|unlink|unlinkat}"
+		after_last seccomp listen.trace >listen.session
+		no_calls listen.session "$new_calls|accept|accept4"
+		refused_nothing listen.inside
+		refused_nothing connect.inside
+	done
 }
 
 @test "strace: -o opens nothing and gives the file its name; a key is remembered before the session" {

@@ -29,7 +29,8 @@ struct client {
 	bool has_expected;
 	bool announced;	   /* READY was seen */
 	bool over;	   /* the session has closed */
-	bool confined;	   /* in the sandbox, which was entered for as much as a try may need */
+	bool confined;	   /* in the sandbox, as far as a try allows */
+	bool loose;	   /* and once the session is up, it can be made smaller */
 	bool looking;	   /* a second try that only finds out which key the server has */
 	struct signals signals;
 	int signal;
@@ -93,20 +94,27 @@ static struct sandbox_needs needs_of_handshake(struct client *c)
 
 static int confine(struct client *c, struct error *e)
 {
-	if (c->confined)
+	struct sandbox_needs needs;
+
+	if (c->confined || c->o->stream.sandbox == SANDBOX_OFF)
 		return 0;
 	c->confined = true;
 	if (c->o->probe && c->o->json)
 		json_object_seed(0); /* reads the system's random numbers, once */
-	return stream_confine(&c->stream, needs_of_handshake(c), e);
+	needs = needs_of_handshake(c);
+	c->loose = needs.again;
+	return stream_confine(&c->stream, needs, e);
 }
 
 /* The session is up: nothing but its bytes is left to do. */
-static void confine_session(const struct client *c)
+static void confine_session(struct client *c)
 {
 	const struct sandbox_needs nothing = {0};
 	struct error ignored = {0}; /* what the first time took stays taken */
 
+	if (!c->loose)
+		return;
+	c->loose = false;
 	(void)!stream_confine(&c->stream, nothing, &ignored);
 }
 
