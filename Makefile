@@ -49,7 +49,7 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 # Fortified unless the packager chose a level, or nothing is optimised, or a sanitizer watches.
 FORTIFY = $(if $(filter -O0 -D_FORTIFY_SOURCE% -Wp%_FORTIFY_SOURCE%,$(CFLAGS) $(CPPFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 ifdef SANITIZE
-OPT = -O1 -g -fno-omit-frame-pointer -U_FORTIFY_SOURCE -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+OPT = -O1 -g -fno-omit-frame-pointer -U_FORTIFY_SOURCE -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -DSANDBOX_SANITIZED
 LINK_SAN = -fsanitize=$(SANITIZE)
 else
 OPT = -O2 -g $(FORTIFY) -fstack-protector-strong
