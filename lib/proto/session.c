@@ -31,6 +31,7 @@ static void linger(struct session *s)
 	if (s->phase >= PHASE_LINGER)
 		return;
 	s->phase = PHASE_LINGER;
+	s->judging = false;
 	s->linger_until = s->now + s->config.drain_ms;
 	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
 	if (s->win_count == 0)
@@ -83,16 +84,14 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 	session_drop_windows(s);
 	/* A receipt of success is for all bytes. Where some were not taken, a STOP that crosses the
 	 * peer's EOF says so. */
-	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received)) {
+	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received))
 		session_receipt(s, status, detail);
-		return;
+	else if (!s->stop_want && !s->receipt_want) {
+		s->stop_want = true;
+		s->finishing = false;
+		s->give_status = (uint8_t)status;
+		s->give_detail = detail;
 	}
-	if (s->stop_want || s->receipt_want)
-		return;
-	s->stop_want = true;
-	s->finishing = false;
-	s->give_status = (uint8_t)status;
-	s->give_detail = detail;
 	if (s->phase == PHASE_RUN) {
 		session_resume_held(s);
 		session_process(s);
@@ -104,7 +103,7 @@ void session_abort(struct session *s, enum session_close code, enum error_code e
 	session_drop_windows(s);
 	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing. */
 	if (s->phase <= PHASE_RUN)
-		session_fail(s, code, error, BLAME_LOCAL, "%s", text);
+		session_fail(s, (int)code, error, BLAME_LOCAL, "%s", text);
 }
 
 void session_judge(struct session *s, const char *refusal)

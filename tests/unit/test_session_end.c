@@ -178,7 +178,8 @@ static void test_stop(void)
 		uint8_t detail;
 		enum error_code code;
 	} stops[] = {
-	    {RECEIPT_DONE, 0, ERROR_OK},
+	    {RECEIPT_DONE, 0, ERROR_PEER},	      /* enough, but more was sent: that is not delivered */
+	    {RECEIPT_CHILD, 0, ERROR_OK},	      /* a command that wanted no more */
 	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_PEER}, /* it takes no input at all, but some was sent */
 	    {RECEIPT_FAILED, 0, ERROR_PEER},
 	    {RECEIPT_CHILD, 7, ERROR_PEER},
@@ -235,12 +236,37 @@ static void test_stop_after_eof(void)
 			session_stop(&b->s, status ? RECEIPT_FAILED : RECEIPT_DONE, 0);
 			b->hold_receipt = false;
 			pair_run(&p);
-			check_codes(&p, status ? ERROR_PEER : ERROR_OK, ERROR_OK);
+			check_codes(&p, status || taken < 2 ? ERROR_PEER : ERROR_OK, ERROR_OK);
 			CHECK_INT(b->got_len, taken == 0 ? 0 : taken == 1 ? 10 : 1000);
 			CHECK(!b->finished);
 			CHECK(session_peer(&p.side[0].s)->stopped != session_peer(&p.side[0].s)->receipted);
 			pair_free(&p);
 		}
+	}
+}
+
+/* One-way modes: only the direction in use must be confirmed when the transport dies. */
+static void test_one_way_cut(void)
+{
+	for (int receiver = 0; receiver < 2; receiver++) {
+		struct pair p;
+		struct side *r = &p.side[receiver], *t = &p.side[!receiver];
+
+		begin(&p, 0, 0);
+		side_input(t, data, 5000);
+		r->s.config.send_nothing = true;
+		pair_start(&p);
+		r->s.config.send_nothing = true;
+		while (!r->s.receipt_sent)
+			if (!pair_step_side(&p, receiver) && !pair_step_side(&p, !receiver))
+				break;
+		CHECK(r->s.receipt_sent && r->s.peer_eof);
+		r->s.peer.receipted = false;
+		session_fin(&r->s);
+		session_tick(&r->s, r->s.now);
+		CHECK_INT(side_code(r), ERROR_OK);
+		CHECK_INT(r->got_len, 5000);
+		pair_free(&p);
 	}
 }
 
@@ -329,6 +355,38 @@ static void test_broken_then_told(void)
 	pair_free(&p);
 }
 
+/* The verdict comes when the session has ended already: nobody is greeted any more. */
+static void test_late_verdict(void)
+{
+	for (int who = 0; who < 2; who++) {
+		for (int how = 0; how < 3; how++) {
+			struct pair p;
+			struct side *a = &p.side[who];
+			size_t said;
+
+			pair_init(&p, "XX");
+			a->hold_judge = true;
+			a->config.handshake_ms = 1000;
+			pair_start(&p);
+			pair_run(&p);
+			CHECK(session_state(&a->s) & SESSION_JUDGE);
+			if (how == 0)
+				session_abort(&a->s, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "interrupted");
+			else if (how == 1)
+				session_tick(&a->s, 2000);
+			else
+				session_fin(&a->s);
+			CHECK(!(session_state(&a->s) & SESSION_JUDGE));
+			said = a->s.out_tail;
+			CHECK_INT(said > 0, who == 1 && how < 2);
+			session_judge(&a->s, NULL);
+			CHECK_INT(a->s.out_tail, said);
+			CHECK(!(session_state(&a->s) & SESSION_READY));
+			pair_free(&p);
+		}
+	}
+}
+
 /* Abort after so many steps, by either side: both end, nobody with success, and the peer knows why. */
 static void test_abort_anywhere(void)
 {
@@ -374,10 +432,12 @@ int main(void)
 	RUN(test_receipt_count);
 	RUN(test_stop);
 	RUN(test_stop_after_eof);
+	RUN(test_one_way_cut);
 	RUN(test_early_words);
 	RUN(test_crossing);
 	RUN(test_broken_before_receipt);
 	RUN(test_broken_then_told);
+	RUN(test_late_verdict);
 	RUN(test_abort_anywhere);
 	UNIT_DONE();
 }
