@@ -152,13 +152,13 @@ stuck() {
 }
 
 @test "no clock runs against a reader that takes its time" {
-	local clocks=(--message-timeout "$(ms 1000)" --keep-alive "$(ms 700)")
+	local clocks=(--message-timeout "$(ms 1000)" --keep-alive "$(ms 700)" --idle-timeout "$(ms 1500)")
 	pattern 12M 3 >data
 	mkfifo pipe
 	"$VT_BUILD/tests/slowread" --hold-until go <pipe >got &
 	local reader=$!
 	LISTEN_STDIN=data serve "${clocks[@]}"
-	CLIENT_STDOUT=pipe start_client -v "${clocks[@]}" --idle-timeout "$(ms 1500)" "$AT"
+	CLIENT_STDOUT=pipe start_client -v "${clocks[@]}" "$AT"
 	told 10 client.err 'connected with'
 	idle 3500
 	touch go

@@ -212,8 +212,8 @@ void v1_tick(struct session *s)
 	if (expecting(s) && s->now >= silent_at(s)) {
 		char what[80];
 
-		snprintf(what, sizeof what, "timeout: nothing heard from the peer for %lld s (see --keep-alive)",
-		    (long long)(SILENT_INTERVALS * s->config.keepalive_ms / 1000));
+		snprintf(what, sizeof what, "timeout: nothing heard from the peer for %g s (see --keep-alive)",
+		    (double)(SILENT_INTERVALS * s->config.keepalive_ms) / 1000);
 		session_expire(s, what);
 		return;
 	}
