@@ -22,6 +22,7 @@ enum {
 	ARGS_PROGRESS,
 	ARGS_NO_PROGRESS,
 	ARGS_QUIET,
+	ARGS_SANDBOX,
 	ARGS_OWN,
 };
 
@@ -38,7 +39,7 @@ enum {
 	    {"compress", optional_argument, NULL, ARGS_COMPRESS}, \
 	    {"progress", no_argument, NULL, ARGS_PROGRESS}, {"no-progress", no_argument, NULL, ARGS_NO_PROGRESS}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
-	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
+	    {"sandbox", required_argument, NULL, ARGS_SANDBOX}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
 
 #define ARGS_HELP_NETWORK \
 	"  -4                          IPv4 only\n" \
@@ -62,6 +63,8 @@ enum {
 #define ARGS_HELP_REST \
 	"  -v, --verbose               say more (repeat for still more)\n" \
 	"      --quiet                 no warnings, only errors\n" \
+	"      --sandbox MODE          give up files and system calls once all is set up: auto (as far as\n" \
+	"                              the system can, the default), require (or fail), off\n" \
 	"  -h, --help                  this text\n" \
 	"  -V, --version               version and features\n"
 

@@ -25,6 +25,10 @@ _vault_connect() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--sandbox)
+		mapfile -t COMPREPLY < <(compgen -W 'auto require off' -- "$cur")
+		return
+		;;
 	--protocol)
 		mapfile -t COMPREPLY < <(compgen -W 'XX IK XXpsk3 NN NNpsk0 IX' -- "$cur")
 		return
@@ -45,7 +49,7 @@ _vault_connect() {
 		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --anonymous --protocol -s --source \
 		    -p --source-port --retry --retry-delay -z --probe --json -4 -6 -n -w --handshake-timeout \
 		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
-		    --progress --no-progress -v --verbose --quiet -h --help -V --version; do
+		    --progress --no-progress -v --verbose --quiet --sandbox -h --help -V --version; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done
 		return

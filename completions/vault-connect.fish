@@ -30,5 +30,6 @@ complete -c vault-connect -l progress -d 'Show progress even where it would not 
 complete -c vault-connect -l no-progress -d 'Never show progress'
 complete -c vault-connect -s v -l verbose -d 'Say more'
 complete -c vault-connect -l quiet -d 'No warnings, only errors'
+complete -c vault-connect -l sandbox -x -a 'auto\t"as far as the system can" require\t"or fail" off' -d 'Give up files and system calls'
 complete -c vault-connect -s h -l help -d 'Show help'
 complete -c vault-connect -s V -l version -d 'Version and features'

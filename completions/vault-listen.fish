@@ -26,5 +26,6 @@ complete -c vault-listen -l progress -d 'Show progress even where it would not b
 complete -c vault-listen -l no-progress -d 'Never show progress'
 complete -c vault-listen -s v -l verbose -d 'Say more'
 complete -c vault-listen -l quiet -d 'No warnings, only errors'
+complete -c vault-listen -l sandbox -x -a 'auto\t"as far as the system can" require\t"or fail" off' -d 'Give up files and system calls'
 complete -c vault-listen -s h -l help -d 'Show help'
 complete -c vault-listen -s V -l version -d 'Version and features'

@@ -69,6 +69,12 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	return 0;
 }
 
+int stream_confine(const struct stream *st, struct sandbox_needs needs, struct error *e)
+{
+	needs.directory = stdstreams_directory(st->ep);
+	return sandbox_enter(&needs, st->options->sandbox, e);
+}
+
 /* ---- progress ---- */
 
 static void on_progress(struct ev_loop *loop, ev_timer *w, int events)
