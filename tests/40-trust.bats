@@ -33,6 +33,50 @@ setup() {
 	assert_equal "$(wc -l <"$KNOWN")" 1
 }
 
+@test "however short the session: whoever is new is told of and remembered" {
+	local i
+	echo hello >in
+	for i in $(seq "$(soak 30 300)"); do
+		serve --recv-only
+		CLIENT_STDIN=in client --send-only --known-hosts "known.$i" "$AT"
+		assert_equal "$status" 0
+		assert_equal "$(cat "known.$i")" "$AT $SERVER_KEY"
+		says client.err 'new server'
+		wait_for "$LISTEN_PID" 5
+		assert_equal "$status" 0
+	done
+}
+
+# rogue ARGS...: meet a server that takes what comes and never says READY. Sets GOT to what it could get, in bytes.
+rogue() {
+	local relay server
+	: >rogue.ready
+	: >relay.ready
+	spawn "$PYTHON" "$ROOT/tests/peers/vault1_peer.py" listen --ready-fd 8 --identity "$SERVER_DIR/identity" \
+	    --misbehave greet-never 127.0.0.1 0 8>rogue.ready >rogue.out 2>rogue.err
+	server=$SPAWN_PID
+	eventually 10 vt_has_line rogue.ready
+	spawn "$VT_BUILD/tests/relay" --ready-fd 8 --to "127.0.0.1:$(jq .port rogue.ready)" --report report \
+	    --timeout "$(scaled 20)" 8>relay.ready 2>relay.err
+	relay=$SPAWN_PID
+	eventually 10 vt_has_line relay.ready
+	CLIENT_STDIN=secret client -w "$(scaled 1)s" --send-only "$@" 127.0.0.1 "$(jq .port relay.ready)"
+	assert_equal "$status" 4
+	kill "$server"
+	wait_for "$server" 10
+	wait_for "$relay" 10
+	GOT=$(jq .c2s.received report)
+}
+
+@test "a server met for the first time gets no data before it has said READY; one that is known may" {
+	find_python nacl msgpack cryptography
+	head -c 300000 /dev/urandom >secret
+	rogue
+	[ "$GOT" -lt 2000 ]
+	rogue -r "$SERVER_KEY"
+	[ "$GOT" -gt 2000 ]
+}
+
 @test "-v: both ends name the other's key; XX the first time, IK when the key is known" {
 	local pattern
 	for pattern in XX IK; do

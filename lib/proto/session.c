@@ -249,6 +249,11 @@ const struct session_peer *session_peer(const struct session *s)
 	return &s->peer;
 }
 
+bool session_agreed(const struct session *s)
+{
+	return s->ready;
+}
+
 bool session_heard(const struct session *s)
 {
 	return s->heard;
@@ -291,6 +296,12 @@ static bool past(const struct session *s, int64_t since, int64_t limit)
 	return limit > 0 && since >= 0 && s->now - since >= limit;
 }
 
+/* A probe is nothing but a handshake, to its end. */
+static bool handshaking(const struct session *s)
+{
+	return !s->ready || s->config.probe || s->peer.probe;
+}
+
 static void tick_run(struct session *s)
 {
 	const struct session_config *c = &s->config;
@@ -303,7 +314,7 @@ static void tick_run(struct session *s)
 		s->last_data = s->now;
 	if (!ready_to_read(s))
 		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
-	if (!s->ready && past(s, s->started, c->handshake_ms))
+	if (handshaking(s) && past(s, s->started, c->handshake_ms))
 		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (past(s, s->frame_since, c->message_ms))
 		session_expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
@@ -337,7 +348,7 @@ int64_t session_deadline(const struct session *s)
 
 	if (s->phase == PHASE_LINGER)
 		return s->win_count == 0 ? s->linger_until : -1;
-	if (s->phase == PHASE_HANDSHAKE || !s->ready)
+	if (s->phase == PHASE_HANDSHAKE || handshaking(s))
 		sooner(&at, s->started, c->handshake_ms);
 	if (s->phase != PHASE_RUN)
 		return at;
@@ -392,42 +403,6 @@ int session_start(struct session *s, const struct session_config *config, uint8_
 		s->phase = PHASE_CLOSED;
 		return -1;
 	}
-	return 0;
-}
-
-/* Plaintext that waits moves along (unless it lies in the buffer for decompression). */
-static void move_windows(struct session *s, uint8_t *in)
-{
-	for (unsigned i = 0; i < s->win_count; i++) {
-		struct session_window *w = &s->windows[(s->win_first + i) % SESSION_WINDOWS];
-		uintptr_t offset = (uintptr_t)w->data - (uintptr_t)s->in;
-
-		if (offset < s->in_head)
-			w->data = in + offset;
-	}
-	if (s->held)
-		s->held = in + (s->held - s->in);
-}
-
-int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap)
-{
-	size_t first = s->win_count > 0 || s->held ? 0 : s->in_head;
-	size_t in_len = s->in_tail - first, out_len = s->out_tail - s->out_head;
-
-	if (in_len > in_cap || out_len > out_cap)
-		return -1;
-	memcpy(in, s->in + first, in_len);
-	memcpy(out, s->out + s->out_head, out_len);
-	move_windows(s, in);
-	s->in = in;
-	s->in_cap = in_cap;
-	s->in_head -= first;
-	s->in_tail = in_len;
-	s->out = out;
-	s->out_cap = out_cap;
-	s->data_tail = s->data_tail > s->out_head ? s->data_tail - s->out_head : 0;
-	s->out_head = 0;
-	s->out_tail = out_len;
 	return 0;
 }
 

@@ -199,6 +199,8 @@ unsigned session_state(const struct session *s);
 /* The first error, or code ERROR_OK after a clean end. */
 const struct error *session_error(const struct session *s);
 const struct session_peer *session_peer(const struct session *s);
+/* Was READY reached, even if the session has closed since? */
+bool session_agreed(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 

@@ -184,3 +184,41 @@ void session_recv_app_ack(struct session *s, size_t n)
 	} else
 		rewind_in(s);
 }
+
+/* ---- other buffers ---- */
+
+/* Plaintext that waits moves along (unless it lies in the buffer for decompression). */
+static void move_windows(struct session *s, uint8_t *in)
+{
+	for (unsigned i = 0; i < s->win_count; i++) {
+		struct session_window *w = &s->windows[(s->win_first + i) % SESSION_WINDOWS];
+		uintptr_t offset = (uintptr_t)w->data - (uintptr_t)s->in;
+
+		if (offset < s->in_head)
+			w->data = in + offset;
+	}
+	if (s->held)
+		s->held = in + (s->held - s->in);
+}
+
+int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap)
+{
+	size_t first = s->win_count > 0 || s->held ? 0 : s->in_head;
+	size_t in_len = s->in_tail - first, out_len = s->out_tail - s->out_head;
+
+	if (in_len > in_cap || out_len > out_cap)
+		return -1;
+	memcpy(in, s->in + first, in_len);
+	memcpy(out, s->out + s->out_head, out_len);
+	move_windows(s, in);
+	s->in = in;
+	s->in_cap = in_cap;
+	s->in_head -= first;
+	s->in_tail = in_len;
+	s->out = out;
+	s->out_cap = out_cap;
+	s->data_tail = s->data_tail > s->out_head ? s->data_tail - s->out_head : 0;
+	s->out_head = 0;
+	s->out_tail = out_len;
+	return 0;
+}

@@ -167,7 +167,9 @@ static int on_data(struct session *s, uint8_t *body, size_t n, bool more)
 		return bad(s, "data after its end of data");
 	if (more && !s->messages)
 		return bad(s, "PART without agreed message boundaries");
-	if (s->stop_want) {
+	if (s->peer.probe)
+		return bad(s, "data in a probe");
+	if (s->stop_want || s->config.probe) {
 		s->received += n; /* on its way when we said STOP: counted, not kept */
 		return 0;
 	}
@@ -193,7 +195,7 @@ static int on_zdata(struct session *s, uint8_t *plain, size_t n)
 		return session_fail(s, CLOSE_PROTOCOL, ERROR_PROTOCOL, BLAME_PEER, "compressed data from the peer: %s", why);
 	if (on_data(s, s->config.unsquash_buf, len, false) < 0)
 		return -1;
-	s->unsquash_busy = len > 0 && !s->stop_want;
+	s->unsquash_busy = len > 0 && !s->stop_want && !s->config.probe;
 	return 0;
 }
 

@@ -123,12 +123,15 @@ static void confine_session(struct client *c)
 static void announce(struct client *c, struct conn *conn)
 {
 	const struct session_peer *peer = session_peer(&conn->session);
-	char text[KEYTEXT_MAX];
+	char text[KEYTEXT_MAX], why[JUDGE_TEXTMAX];
+	const char *refusal;
 
 	c->announced = true;
 	log_info(1, "%s: connected with %s, peer key %s", conn->peer, conn->session.protocol.name,
 	    judge_peer_text(peer, is_25519(c), text));
-	judge_server_ready(&c->o->judge, peer, is_25519(c));
+	refusal = judge_server_ready(&c->o->judge, peer, is_25519(c), why);
+	if (refusal)
+		session_abort(&conn->session, CLOSE_INTERRUPTED, ERROR_AUTH, refusal);
 	confine_session(c);
 	if (!c->stream.pumping && !c->o->probe) {
 		stream_run(&c->stream, conn);
@@ -145,7 +148,8 @@ static void on_changed(struct conn *conn, void *owner)
 		judge(c, conn);
 		state = session_state(&conn->session);
 	}
-	if ((state & SESSION_READY) && !c->announced)
+	/* Even if the session has closed already by what came in the same segment. */
+	if (session_agreed(&conn->session) && !c->announced)
 		announce(c, conn);
 	c->over = c->stream.pumping ? stream_step(&c->stream) : (state & SESSION_CLOSED) != 0;
 	if (c->over)
@@ -190,8 +194,9 @@ static int start_session(struct client *c, int fd, int64_t deadline, struct erro
 	config.handshake.initiator = true;
 	config.handshake.protocol = c->protocol;
 	config.handshake.remote_static = c->has_expected ? c->expected : NULL;
-	/* What is tried again must not have eaten input. */
-	config.wait_ready = o->retry;
+	/* What is tried again must not have eaten input; and whoever is met for the first time gets nothing
+	 * before the key is remembered, or its lack warned of. */
+	config.wait_ready = o->retry || !c->has_expected;
 	if (deadline >= 0) {
 		config.handshake_ms = deadline - clock_ms();
 		if (config.handshake_ms < 1)

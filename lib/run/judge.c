@@ -149,19 +149,29 @@ static int add(const struct judge_server *j, const struct key *k, struct error *
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: another process has made that file meanwhile", j->known_hosts);
 }
 
-static void remember(const struct judge_server *j, const struct key *k, const char *print)
+/* NULL, or why the server cannot be talked to after all. */
+static const char *remember(const struct judge_server *j, const struct key *k, const char *print, char why[JUDGE_TEXTMAX])
 {
 	struct error e = j->unprepared;
 	char text[KEYTEXT_MAX];
 
 	keytext_format(text, k);
-	if (e.code != ERROR_OK || add(j, k, &e) < 0)
-		log_warn("cannot remember the key of %s: %s", j->name, e.text);
-	else
+	if (e.code == ERROR_OK && add(j, k, &e) >= 0) {
 		log_warn("new server %s: key %s (fingerprint %s) remembered in %s", j->name, text, print, j->known_hosts);
+		return NULL;
+	}
+	/* Somebody else met this name at the same time, and it had another key: one of the two lies. */
+	if (e.code == ERROR_AUTH) {
+		snprintf(why, JUDGE_TEXTMAX, "the key of %s is not the one that was remembered meanwhile (fingerprint %s): %s",
+		    j->name, print, e.text);
+		return why;
+	}
+	log_warn("cannot remember the key of %s: %s", j->name, e.text);
+	return NULL;
 }
 
-void judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519)
+const char *judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519,
+    char why[JUDGE_TEXTMAX])
 {
 	char print[FINGERPRINT_MAX];
 	struct key k;
@@ -170,10 +180,10 @@ void judge_server_ready(const struct judge_server *j, const struct session_peer 
 	if (k.form == KEY_NONE) {
 		if (!j->psk)
 			log_warn("warning: %s proved no identity: anyone could be in between", j->name);
-		return;
+		return NULL;
 	}
 	if (j->pinned || trust_known_check(&j->list, peer->key, NULL) == TRUST_MATCH)
-		return;
+		return NULL;
 	fingerprint(print, &k);
 	if (peer->throwaway) {
 		if (!j->psk)
@@ -182,7 +192,8 @@ void judge_server_ready(const struct judge_server *j, const struct session_peer 
 	} else if (j->trust == JUDGE_ANY)
 		log_warn("warning: the key of %s is unknown (fingerprint %s) and accepted unchecked", j->name, print);
 	else
-		remember(j, &k, print);
+		return remember(j, &k, print, why);
+	return NULL;
 }
 
 const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,

@@ -22,9 +22,14 @@ static int locate(struct outfile *f, const char *path, struct error *e)
 {
 	char copy[PATH_MAX];
 	struct stat st;
+	size_t len = strlen(path);
+	const char *slash = strrchr(path, '/');
 
-	if (strlen(path) >= sizeof f->path)
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "-o: the path is too long");
+	/* What cannot be a file's name must not be found out when all has been received. */
+	if (len >= sizeof f->path || strlen(slash ? slash + 1 : path) > NAME_MAX)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "-o: the name is too long");
+	if (slash && slash[1] == '\0')
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "-o %s: this names a directory", path);
 	snprintf(f->path, sizeof f->path, "%s", path);
 	if (stat(path, &st) == 0) {
 		if (!S_ISREG(st.st_mode))

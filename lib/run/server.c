@@ -46,7 +46,7 @@ static void on_changed(struct conn *c, void *owner)
 	if (session_state(&c->session) & SESSION_JUDGE)
 		judge(srv, c);
 	/* One that was let in counts, even if it has closed already by the same segment. */
-	served = c->session.ready && !session_peer(&c->session)->probe;
+	served = session_agreed(&c->session) && !session_peer(&c->session)->probe;
 	if (served && !srv->busy) {
 		forget(srv, c);
 		srv->hooks.ready(srv, c);

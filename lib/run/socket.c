@@ -52,6 +52,7 @@ struct attempts {
 	const struct addrinfo *addresses[ATTEMPTS_MAX];
 	int count;
 	int error; /* errno of the last that failed */
+	struct error source; /* why the source address does not fit, if that is all there is to say */
 };
 
 static int bind_source(int fd, int family, const struct socket_options *o, struct error *e)
@@ -84,9 +85,10 @@ static int begin(struct attempts *a, const struct addrinfo *ai, const struct soc
 		a->error = errno;
 		return 0;
 	}
-	if (bind_source(fd, ai->ai_family, o, e) < 0) {
+	if (bind_source(fd, ai->ai_family, o, &a->source) < 0) {
+		/* It may be of the other family; another address of the peer may fit. */
 		close(fd);
-		return -1;
+		return a->source.code == ERROR_TRUNCATED ? error_set(e, ERROR_TRUNCATED, BLAME_LOCAL, "interrupted") : 0;
 	}
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0 && errno != EINPROGRESS) {
 		a->error = errno;
@@ -183,7 +185,9 @@ static int connect_list(const struct addrinfo *list, const struct address *to,
 		fd = a.fds[won].fd;
 		address_of(peer, a.addresses[won]->ai_addr, a.addresses[won]->ai_addrlen);
 		a.fds[won].fd = -1;
-	} else
+	} else if (a.error == 0 && a.source.code != ERROR_OK)
+		error_set(e, a.source.code, a.source.blame, "%s", a.source.text);
+	else
 		error_set(e, ERROR_NETWORK, BLAME_PEER, "cannot connect to %s: %s", address_text(text, to),
 		    strerror(a.error));
 	for (int i = 0; i < a.count; i++)
@@ -303,6 +307,7 @@ static bool stale(const struct sockaddr_un *un, socklen_t len)
 static int listen_unix(struct socket_listeners *l, const char *path)
 {
 	struct sockaddr_un un;
+	struct stat st;
 	socklen_t len = unix_address(&un, path);
 	int fd = listen_one((struct sockaddr *)&un, len);
 
@@ -313,6 +318,10 @@ static int listen_unix(struct socket_listeners *l, const char *path)
 	l->fds[l->count++] = fd;
 	memcpy(l->host, path, strlen(path) + 1);
 	memcpy(l->unix_path, path, strlen(path) + 1);
+	if (lstat(path, &st) == 0) {
+		l->unix_dev = st.st_dev;
+		l->unix_ino = st.st_ino;
+	}
 	return 0;
 }
 
@@ -347,10 +356,14 @@ int socket_listen(struct socket_listeners *l, const struct address *a, const str
 
 void socket_unlisten(struct socket_listeners *l)
 {
+	struct stat st;
+
 	for (int i = 0; i < l->count; i++)
 		close(l->fds[i]);
 	l->count = 0;
-	if (l->unix_path[0] != '\0')
+	/* Ours only: somebody may have put another in its place. */
+	if (l->unix_path[0] != '\0' && lstat(l->unix_path, &st) == 0 && st.st_dev == l->unix_dev &&
+	    st.st_ino == l->unix_ino)
 		(void)unlink(l->unix_path);
 	l->unix_path[0] = '\0';
 }

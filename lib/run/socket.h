@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "address.h"
 #include "proto/error.h"
@@ -38,6 +39,8 @@ struct socket_listeners {
 	/* of the first one: the real port, the numeric address or path */
 	char host[ADDRESS_HOSTMAX];
 	uint16_t port;
+	dev_t unix_dev; /* which file that is */
+	ino_t unix_ino;
 	char unix_path[ADDRESS_HOSTMAX]; /* to be removed at the end, "" otherwise */
 };
 

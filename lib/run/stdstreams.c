@@ -48,6 +48,9 @@ static enum way tame(int fd, int access, int *flags)
 		return WAY_SOCKET;
 	if (S_ISCHR(st.st_mode) && !isatty(fd))
 		return WAY_PLAIN;
+	/* One opened for both may be the only reader that its pipe has. */
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		access = O_RDWR;
 	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
 	own = open(self, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (own >= 0) {
