@@ -102,9 +102,9 @@ static int header(const uint8_t *in, size_t n, size_t *len, uint64_t *items)
 	if (b >= 0xdc)
 		width = (b & 1) ? 4 : 2;
 	else if (b >= 0xd9)
-		width = (size_t)1 << (b - 0xd9);
+		width = (size_t)1 << (b - 0xd9U);
 	else
-		width = (size_t)1 << ((b - 0xc4) % 3);
+		width = (size_t)1 << ((b - 0xc4U) % 3U);
 	if (n < 1 + width)
 		return -1;
 	uint32_t count = width == 1 ? in[1] : width == 2 ? be_get16(in + 1) : be_get32(in + 1);
