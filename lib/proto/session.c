@@ -45,7 +45,7 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 	va_start(ap, format);
 	set_error(s, code, blame, format, ap);
 	va_end(ap);
-	if (tell != 0 && !s->close_sent && s->phase == PHASE_RUN) {
+	if (tell != 0 && s->wire->tells && !s->close_sent && s->phase == PHASE_RUN) {
 		s->close_want = true;
 		s->close_code = (uint16_t)tell;
 		s->wire->control(s);
@@ -113,7 +113,7 @@ void session_judge(struct session *s, const char *refusal)
 
 void session_refuse_busy(struct session *s)
 {
-	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator) {
+	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator || !s->wire->tells) {
 		session_fail(s, CLOSE_BUSY, ERROR_NETWORK, BLAME_LOCAL, "busy");
 		return;
 	}
@@ -134,7 +134,7 @@ static bool complete(const struct session *s)
 	return s->wire->all_heard(s) && (s->wire->all_said(s) || nothing_left);
 }
 
-static void lost(struct session *s, const char *how)
+void session_lost(struct session *s, const char *how)
 {
 	if (s->wire->all_heard(s) && s->ready)
 		return;
@@ -152,18 +152,22 @@ static void lost(struct session *s, const char *how)
 void session_fin(struct session *s)
 {
 	s->fin = true;
-	if (s->phase <= PHASE_RUN)
-		lost(s, "closed");
+	if (s->phase == PHASE_RUN && s->wire->fin)
+		s->wire->fin(s);
+	else if (s->phase <= PHASE_RUN)
+		session_lost(s, "closed");
 }
 
 void session_broken(struct session *s, bool reading, const char *why)
 {
 	s->wire_dead = true;
+	if (!reading && !s->wire->tells && s->phase == PHASE_RUN)
+		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER, "the peer left before all was sent (%s)", why);
 	if (!reading)
 		return; /* what the peer sent before may still be read, and says more */
 	s->fin = true;
 	if (s->phase <= PHASE_RUN)
-		lost(s, why);
+		session_lost(s, why);
 }
 
 /* ---- state ---- */
@@ -229,6 +233,11 @@ const struct error *session_error(const struct session *s)
 const struct session_peer *session_peer(const struct session *s)
 {
 	return &s->peer;
+}
+
+bool session_wants_reset(const struct session *s)
+{
+	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE;
 }
 
 bool session_heard(const struct session *s)

@@ -65,7 +65,9 @@ struct session;
 struct wire;
 
 /* The wires that this build speaks. */
-extern const struct wire wire_vault1;
+extern const struct wire wire_vault1, wire_vaulttcp;
+/* Responder: whichever of the two the client's first bytes are of. */
+extern const struct wire wire_auto;
 
 struct session_config {
 	const struct wire *wire;
@@ -84,6 +86,8 @@ struct session_config {
 	int64_t keepalive_ms; /* silence before a PING */
 	int64_t message_ms;   /* from the first byte of a frame to its last */
 	int64_t idle_ms;      /* no data either way */
+	int64_t pause_ms;     /* raw wires: between the handshake and our first frame */
+	struct noise_protocol raw_protocol; /* responder on a raw wire: what is spoken */
 	int64_t drain_ms;     /* how long to wait for the peer's end of transport at the end */
 	uint64_t rekey_bytes, rekey_records; /* 0 = the wire's own limits */
 	/* Compression only: SQUASH_PLAIN bytes each, or NULL. */
@@ -166,6 +170,7 @@ struct session {
 	char close_text[128];
 
 	/* clocks, milliseconds */
+	int64_t quiet_until; /* raw wires: no frame of ours before */
 	int64_t now, started, last_recv, last_send, last_data, frame_since, linger_until;
 	bool ping_want, pong_want;
 	unsigned pings; /* sent and not answered; all carry the same value */
@@ -194,6 +199,8 @@ unsigned session_state(const struct session *s);
 /* The first error, or code ERROR_OK after a clean end. */
 const struct error *session_error(const struct session *s);
 const struct session_peer *session_peer(const struct session *s);
+/* Must the transport be reset rather than closed? (A wire without words for a failure.) */
+bool session_wants_reset(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 

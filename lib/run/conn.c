@@ -198,6 +198,11 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->loop, &c->readable);
 	ev_io_stop(c->loop, &c->writable);
 	ev_timer_stop(c->loop, &c->timer);
+	if (session_wants_reset(&c->session)) {
+		struct linger reset = {.l_onoff = 1};
+
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	}
 	close(c->fd);
 	session_free(&c->session);
 	free(c->buffers);
