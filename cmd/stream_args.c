@@ -11,6 +11,7 @@
 #define HANDSHAKE_MS 10000
 #define MESSAGE_MS 30000
 #define KEEPALIVE_MS 15000
+#define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
 
@@ -92,6 +93,9 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_NO_PROGRESS:
 		s->stream.progress = PROGRESS_OFF;
 		return 0;
+	case ARGS_WIRE:
+		s->wire = a->value;
+		return 0;
 	case 'v':
 		s->verbosity++;
 		return 0;
@@ -117,6 +121,19 @@ int stream_args_check(const struct common_args *a)
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
 		if (common_given(a, pairs[i].one) && common_given(a, pairs[i].other))
 			return common_conflict(a->prog, pairs[i].one_name, pairs[i].other_name);
+	return 0;
+}
+
+int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire)
+{
+	if (wire == &wire_vault1)
+		return 0;
+	if (s->psk_file)
+		return common_usage(a->prog, "--psk-file and --wire %s cannot be used together: Vault TCP has no pre-shared keys", s->wire);
+	if (wire == &wire_vaulttcp && s->stream.compress)
+		return common_usage(a->prog, "--compress and --wire %s cannot be used together", s->wire);
+	if (!common_given(a, ARGS_IDLE_TIMEOUT))
+		s->stream.raw_idle_ms = RAW_IDLE_MS;
 	return 0;
 }
 

@@ -22,6 +22,7 @@ enum {
 	ARGS_PROGRESS,
 	ARGS_NO_PROGRESS,
 	ARGS_QUIET,
+	ARGS_WIRE,
 	ARGS_OWN,
 };
 
@@ -37,6 +38,7 @@ enum {
 	    {"recv-only", no_argument, NULL, ARGS_RECV_ONLY}, {"output", required_argument, NULL, 'o'}, \
 	    {"compress", optional_argument, NULL, ARGS_COMPRESS}, \
 	    {"progress", no_argument, NULL, ARGS_PROGRESS}, {"no-progress", no_argument, NULL, ARGS_NO_PROGRESS}, \
+	    {"wire", required_argument, NULL, ARGS_WIRE}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
 	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
 
@@ -52,6 +54,9 @@ enum {
 	"  -i, --identity FILE         own secret key (default: ~/.config/vault-tools/identity, if it\n" \
 	"                              exists; otherwise a throw-away one)\n" \
 	"      --psk-file FILE         pre-shared key that the peer must have, too\n"
+#define ARGS_HELP_WIRE \
+	"      --wire NAME             vault1 (default), or vault-tcp to talk to Vault TCP in Python:\n" \
+	"                              nothing confirms delivery there\n"
 #define ARGS_HELP_DATA \
 	"      --send-only             only send; nothing is taken from the peer\n" \
 	"      --recv-only             only receive; nothing is read from standard input\n" \
@@ -73,6 +78,7 @@ struct stream_args {
 	const char *identity_file, *psk_file;
 	const char *protocols[ARGS_PROTOCOLS_MAX];
 	size_t protocol_count;
+	const char *wire; /* as it was given, or NULL */
 	bool anonymous, quiet;
 	int verbosity;
 	struct key *identity, *psk; /* guarded memory, owned */
@@ -86,6 +92,9 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 
 /* Conflicts between shared options. 0 or COMMON_USAGE. */
 int stream_args_check(const struct common_args *a);
+
+/* What a raw wire cannot have, and its own defaults. 0 or COMMON_USAGE. */
+int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire);
 
 /* Read the keys: ${throwaway} asks for a throw-away identity whatever exists. 0 or -1. */
 int stream_args_load(struct stream_args *s, bool throwaway, struct error *e);

@@ -5,6 +5,7 @@
 #include "run/client.h"
 #include "run/keyfile.h"
 #include "run/log.h"
+#include "run/protocol.h"
 #include "stream_args.h"
 
 #define PROG "vault-connect"
@@ -35,7 +36,7 @@ static const char help[] =
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
     "      --retry-delay T         first pause between tries, growing (default 5s)\n"
     "  -z, --probe                 only shake hands; print the server's key, protocol, round trip\n"
-    "      --json                  with -z: one JSON object\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "      --json                  with -z: one JSON object\n" ARGS_HELP_WIRE ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
 
 /* ---- options ---- */
 
@@ -122,12 +123,19 @@ static int options_address(struct opts *o, const struct common_args *a)
 
 static int options_check(struct opts *o, const struct common_args *a)
 {
+	struct error e = {0};
+
 	if (stream_args_check(a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->args.identity_file)
 		return common_conflict(PROG, "--anonymous", "--identity");
 	if (common_given(a, OPT_TRUST) && o->remote_key)
 		return common_conflict(PROG, "--trust", "--remote-key");
+	o->client.wire = protocol_wire(o->args.wire, false, &e);
+	if (!o->client.wire)
+		return common_usage(PROG, "--wire: %s", e.text);
+	if (stream_args_wire(&o->args, a, o->client.wire))
+		return COMMON_USAGE;
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)

@@ -240,6 +240,11 @@ bool session_wants_reset(const struct session *s)
 	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE;
 }
 
+bool session_is_raw(const struct session *s)
+{
+	return !s->wire->tells;
+}
+
 bool session_heard(const struct session *s)
 {
 	return s->heard;

@@ -86,6 +86,7 @@ struct session_config {
 	int64_t keepalive_ms; /* silence before a PING */
 	int64_t message_ms;   /* from the first byte of a frame to its last */
 	int64_t idle_ms;      /* no data either way */
+	int64_t raw_idle_ms;  /* the same on a raw wire */
 	int64_t pause_ms;     /* raw wires: between the handshake and our first frame */
 	struct noise_protocol raw_protocol; /* responder on a raw wire: what is spoken */
 	int64_t drain_ms;     /* how long to wait for the peer's end of transport at the end */
@@ -201,6 +202,8 @@ const struct error *session_error(const struct session *s);
 const struct session_peer *session_peer(const struct session *s);
 /* Must the transport be reset rather than closed? (A wire without words for a failure.) */
 bool session_wants_reset(const struct session *s);
+/* Does it speak a wire without end marks and receipts? */
+bool session_is_raw(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 

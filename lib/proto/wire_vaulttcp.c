@@ -139,6 +139,7 @@ static int64_t raw_deadline(const struct session *s)
 static int raw_start(struct session *s)
 {
 	s->config.handshake.raw = true;
+	s->config.idle_ms = s->config.raw_idle_ms;
 	if (!s->config.handshake.initiator)
 		s->config.handshake.protocol = s->config.raw_protocol;
 	return session_start_hands(s);

@@ -61,6 +61,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
 	server_stop(srv);
+	stream_warn_raw(c);
 	conn_own(c, on_session, l);
 	if (conn_grow(c) < 0)
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
@@ -192,7 +193,8 @@ static int setup(struct listener *l, struct error *e)
 	srv->loop = l->loop;
 	srv->owner = l;
 	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
-	srv->config.wire = &wire_vault1;
+	srv->config.wire = o->wire;
+	srv->config.raw_protocol = o->raw_protocol;
 	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;

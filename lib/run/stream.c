@@ -13,6 +13,8 @@
 #define PROGRESS_SECONDS 0.25
 #define PROGRESS_AUTO_AFTER_MS 1000
 #define DRAIN_MS 5000
+/* Measured against Vault TCP in Python on one machine: none failed at 10 ms; networks are slower. */
+#define RAW_PAUSE_MS 50
 
 int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
 {
@@ -53,8 +55,10 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->handshake_ms = o->handshake_ms;
 	config->message_ms = o->message_ms;
 	config->idle_ms = o->idle_ms;
+	config->raw_idle_ms = o->raw_idle_ms > 0 ? o->raw_idle_ms : o->idle_ms;
 	config->keepalive_ms = o->keepalive_ms;
 	config->drain_ms = DRAIN_MS;
+	config->pause_ms = RAW_PAUSE_MS;
 	if (!o->compress)
 		return 0;
 	if (!st->squash_bufs)
@@ -101,6 +105,13 @@ void stream_run(struct stream *st, struct conn *conn)
 	st->progress.data = st;
 	if (progress_wanted(st))
 		ev_timer_start(st->loop, &st->progress);
+}
+
+void stream_warn_raw(const struct conn *c)
+{
+	if (session_is_raw(&c->session))
+		log_warn("warning: %s: in the wire vault-tcp nothing confirms delivery, and a cut connection can look like an end",
+		    c->peer);
 }
 
 bool stream_step(struct stream *st)

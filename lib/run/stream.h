@@ -24,6 +24,7 @@ struct stream_options {
 	enum stream_progress progress;
 	bool compress;
 	int level;
+	int64_t raw_idle_ms; /* idle_ms on a raw wire, if not 0 */
 	int64_t handshake_ms, message_ms, idle_ms, keepalive_ms;
 	const char *software;	 /* "vault-tools 0.1.0" */
 	const struct key *identity; /* secret key */
@@ -55,6 +56,9 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 
 /* Join the conn (which the stream owns from now on) and the endpoint. */
 void stream_run(struct stream *st, struct conn *conn);
+
+/* Say once what a raw wire cannot promise, if this is one. */
+void stream_warn_raw(const struct conn *c);
 
 /* To be called when the conn changed. True when all is over. */
 bool stream_step(struct stream *st);
