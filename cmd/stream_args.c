@@ -45,6 +45,27 @@ static int take_compress(struct stream_args *s, const struct common_args *a)
 	return 0;
 }
 
+static int take_stats(struct stream_args *s, const struct common_args *a)
+{
+	if (!a->value || strcmp(a->value, "text") == 0)
+		s->stream.stats = REPORT_TEXT;
+	else if (strcmp(a->value, "json") == 0)
+		s->stream.stats = REPORT_JSON;
+	else
+		return common_usage(a->prog, "--stats: '%s' is neither text nor json", a->value);
+	return 0;
+}
+
+static int take_max_message(struct stream_args *s, const struct common_args *a)
+{
+	uint64_t n;
+
+	if (common_opt_size(a, &n, 1, 65536))
+		return COMMON_USAGE;
+	s->stream.max_message = (size_t)n;
+	return 0;
+}
+
 int stream_args_take(struct stream_args *s, int option, const struct common_args *a)
 {
 	switch (option) {
@@ -93,6 +114,15 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_NO_PROGRESS:
 		s->stream.progress = PROGRESS_OFF;
 		return 0;
+	case ARGS_STATS:
+		return take_stats(s, a);
+	case ARGS_LOG_JSON:
+		s->stream.log_json = true;
+		return 0;
+	case ARGS_RATE_LIMIT:
+		return common_opt_size(a, &s->stream.rate_limit, 1, UINT64_C(1) << 40);
+	case ARGS_MAX_MESSAGE:
+		return take_max_message(s, a);
 	case ARGS_WIRE:
 		s->wire = a->value;
 		return 0;
@@ -126,6 +156,8 @@ int stream_args_check(const struct common_args *a)
 
 int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire)
 {
+	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE))
+		return common_usage(a->prog, "--max-message-size needs --wire vault-tcp (or auto)");
 	if (wire == &wire_vault1)
 		return 0;
 	if (s->psk_file)

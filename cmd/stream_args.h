@@ -23,6 +23,10 @@ enum {
 	ARGS_NO_PROGRESS,
 	ARGS_QUIET,
 	ARGS_WIRE,
+	ARGS_STATS,
+	ARGS_LOG_JSON,
+	ARGS_RATE_LIMIT,
+	ARGS_MAX_MESSAGE,
 	ARGS_OWN,
 };
 
@@ -39,6 +43,9 @@ enum {
 	    {"compress", optional_argument, NULL, ARGS_COMPRESS}, \
 	    {"progress", no_argument, NULL, ARGS_PROGRESS}, {"no-progress", no_argument, NULL, ARGS_NO_PROGRESS}, \
 	    {"wire", required_argument, NULL, ARGS_WIRE}, \
+	    {"stats", optional_argument, NULL, ARGS_STATS}, {"log-json", no_argument, NULL, ARGS_LOG_JSON}, \
+	    {"rate-limit", required_argument, NULL, ARGS_RATE_LIMIT}, \
+	    {"max-message-size", required_argument, NULL, ARGS_MAX_MESSAGE}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
 	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
 
@@ -62,9 +69,13 @@ enum {
 	"      --recv-only             only receive; nothing is read from standard input\n" \
 	"  -o, --output FILE           write what is received to FILE, which appears only when complete\n" \
 	"      --compress[=LEVEL]      compress with zstd if the peer agrees (level 1 to 19, default 3)\n" \
+	"      --rate-limit BYTES      send at most so many bytes a second (K, M, G)\n" \
+	"      --max-message-size N    with --wire vault-tcp: refuse longer messages (default 64K)\n" \
 	"      --progress              show progress even where it would not be by default\n" \
 	"      --no-progress           never show progress\n"
 #define ARGS_HELP_REST \
+	"      --stats[=FORM]          print figures at the end: text or json (SIGUSR1: any time)\n" \
+	"      --log-json              messages as JSON, one object a line\n" \
 	"  -v, --verbose               say more (repeat for still more)\n" \
 	"      --quiet                 no warnings, only errors\n" \
 	"  -h, --help                  this text\n" \

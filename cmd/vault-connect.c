@@ -192,6 +192,8 @@ int main(int argc, char **argv)
 	if (option < 0 || options_check(&o, &a))
 		return COMMON_USAGE;
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
+	if (o.args.stream.log_json)
+		log_as_json();
 	if (setup(&o, known_hosts, &e) < 0)
 		status = common_fail(PROG, &e);
 	else

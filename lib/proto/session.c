@@ -332,6 +332,12 @@ int64_t session_deadline(const struct session *s)
 	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
 }
 
+void session_ask(struct session *s)
+{
+	if (s->pings == 0 && s->ready)
+		s->ping_want = true;
+}
+
 void session_hurry(struct session *s, int64_t drain_ms)
 {
 	s->config.drain_ms = drain_ms;

@@ -85,6 +85,7 @@ struct session_config {
 	int64_t handshake_ms; /* whole handshake up to OPEN/READY; 0 = none. So all below. */
 	int64_t keepalive_ms; /* silence before a PING */
 	int64_t message_ms;   /* from the first byte of a frame to its last */
+	size_t max_message;   /* raw wires: largest message taken, 0 = the wire's own limit */
 	int64_t idle_ms;      /* no data either way */
 	int64_t raw_idle_ms;  /* the same on a raw wire */
 	int64_t pause_ms;     /* raw wires: between the handshake and our first frame */
@@ -176,6 +177,8 @@ struct session {
 	bool ping_want, pong_want;
 	unsigned pings; /* sent and not answered; all carry the same value */
 	uint64_t ping_value, pong_value;
+	uint64_t ping_mark; /* what we had sent before the PING that is out */
+	uint64_t confirmed; /* plaintext bytes that the peer is known to have got */
 	int64_t ping_at;
 	int64_t rtt_ms;	   /* -1 until measured */
 	uint32_t keepalive; /* milliseconds agreed, 0 = none */
@@ -259,6 +262,8 @@ void session_broken(struct session *s, bool reading, const char *why);
 void session_tick(struct session *s, int64_t now);
 /* The time at which session_tick() wants to be called, or -1. */
 int64_t session_deadline(const struct session *s);
+/* Ask the peer how far it is: s->confirmed follows. At most one question is out. */
+void session_ask(struct session *s);
 /* At the end wait no longer than ${drain_ms} for the peer's end of transport. */
 void session_hurry(struct session *s, int64_t drain_ms);
 /* The process itself stood still (stopped, suspended): do not count that against the peer. */

@@ -174,6 +174,7 @@ static int on_receipt(struct session *s, const uint8_t *body, size_t n)
 	s->peer.detail = body[9];
 	if (s->peer.status == RECEIPT_DONE && be_get64(body) != s->sent)
 		return bad(s, "its receipt is for another number of bytes than were sent");
+	s->confirmed = be_get64(body) < s->sent ? be_get64(body) : s->sent;
 	report(s, "the peer could not write out what was sent (its output failed)");
 	return 0;
 }
@@ -245,6 +246,7 @@ static int on_ping(struct session *s, const uint8_t *body, size_t n, bool pong)
 		return bad(s, "PONG without PING");
 	if (s->pings-- == 1)
 		s->rtt_ms = s->now - s->ping_at;
+	s->confirmed = s->ping_mark;
 	if (s->config.probe) {
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 		s->eof_want = true;

@@ -63,6 +63,9 @@ static int raw_odd_frame(struct session *s, uint32_t len)
 
 static int raw_record(struct session *s, uint8_t *plain, size_t n)
 {
+	if (s->config.max_message > 0 && n > s->config.max_message)
+		return session_fail(s, 0, ERROR_PROTOCOL, BLAME_PEER,
+		    "the peer sent a message of %zu bytes, more than --max-message-size", n);
 	s->quiet_until = s->now; /* it has read our last handshake message, since it speaks */
 	if (s->stop_want) {
 		s->received += n;
@@ -100,6 +103,8 @@ static void check_end(struct session *s)
 
 static void raw_control(struct session *s)
 {
+	/* All that can be known: it has left this process. */
+	s->confirmed = s->out_head == s->out_tail ? s->sent : s->confirmed;
 	if (s->eof_want)
 		s->eof_sent = true;
 	check_end(s);

@@ -1,6 +1,9 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -189,6 +192,36 @@ struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const stru
 	}
 	conn_update(c);
 	return c;
+}
+
+void conn_pace(struct conn *c, uint64_t rate)
+{
+	/* A little above our own bucket, which decides; this only spreads the packets. */
+	uint64_t wish = rate + rate / 8;
+
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wish, sizeof wish);
+}
+
+/* The kernel knows the round trip in microseconds; over other sockets our PING has to do. */
+double conn_rtt_ms(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_rtt > 0)
+		return (double)info.tcpi_rtt / 1000;
+	return c->session.rtt_ms < 0 ? 0 : (double)c->session.rtt_ms;
+}
+
+int64_t conn_peer_closed_us(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	    len < offsetof(struct tcp_info, tcpi_rwnd_limited) + sizeof info.tcpi_rwnd_limited)
+		return 0;
+	return (int64_t)info.tcpi_rwnd_limited;
 }
 
 void conn_free(struct conn *c)

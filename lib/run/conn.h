@@ -52,6 +52,15 @@ void conn_tell_time(struct conn *c);
  * anything was done with the session outside of a conn callback. */
 void conn_update(struct conn *c);
 
+/* Ask the kernel to spread packets at about ${rate} bytes a second. */
+void conn_pace(struct conn *c, uint64_t rate);
+
+/* The round trip in milliseconds, 0 if unknown. */
+double conn_rtt_ms(const struct conn *c);
+
+/* How long the peer's closed receive window has held us so far, in microseconds (Linux). */
+int64_t conn_peer_closed_us(const struct conn *c);
+
 /* Close the socket, wipe and free. */
 void conn_free(struct conn *c);
 

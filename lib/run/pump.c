@@ -32,6 +32,21 @@ static void end_input(struct pump *p)
 	session_end(&p->conn->session);
 }
 
+/* Shorten the windows to what the rate limit allows now. */
+static int limit(struct pump *p, struct iovec *iov, int count)
+{
+	uint64_t left = rate_available(&p->rate, clock_ms());
+
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len > left)
+			iov[i].iov_len = (size_t)left;
+		left -= iov[i].iov_len;
+		if (iov[i].iov_len == 0)
+			return i;
+	}
+	return count;
+}
+
 static void read_input(struct pump *p)
 {
 	struct session *s = &p->conn->session;
@@ -39,12 +54,14 @@ static void read_input(struct pump *p)
 	int count = session_send_app_iov(s, iov, SESSION_BULK);
 	ssize_t n;
 
+	count = limit(p, iov, count);
 	if (count == 0 || p->input_ended)
 		return;
 	n = p->ep->ops->read(p->ep, iov, count);
-	if (n > 0)
+	if (n > 0) {
+		rate_take(&p->rate, (uint64_t)n);
 		session_send_app_ack(s, (size_t)n);
-	else if (n == 0)
+	} else if (n == 0)
 		end_input(p);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->in_name, strerror(errno));
@@ -177,6 +194,44 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 	kick(p);
 }
 
+static void on_pace(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	kick(w->data);
+}
+
+/* May input be read now as far as the rate goes? If not, wake up when it may. */
+static bool paced(struct pump *p)
+{
+	uint64_t enough = p->rate.burst / 2;
+	int64_t ms;
+
+	if (p->rate.per_second == 0)
+		return true;
+	rate_available(&p->rate, clock_ms());
+	ms = rate_wait(&p->rate, enough);
+	if (ms > 0 && !ev_is_active(&p->pace)) {
+		ev_now_update(p->loop);
+		ev_timer_set(&p->pace, (double)ms / 1000 + 0.0005, 0.);
+		ev_timer_start(p->loop, &p->pace);
+	}
+	return ms == 0;
+}
+
+enum waits_for pump_waits(const struct pump *p)
+{
+	unsigned state = session_state(&p->conn->session);
+
+	if (state & SESSION_RECV_APP)
+		return WAITS_OUTPUT;
+	if (state & SESSION_SEND_WIRE)
+		return WAITS_NETWORK;
+	if (ev_is_active(&p->pace))
+		return WAITS_PACE;
+	return ev_is_active(&p->input) ? WAITS_INPUT : WAITS_PEER_INPUT;
+}
+
 /* ---- the step ---- */
 
 static bool may_read(const struct pump *p)
@@ -189,7 +244,7 @@ static void set_watchers(struct pump *p, unsigned state)
 	bool input = (state & SESSION_SEND_APP) && !p->input_ended, allowed = input && may_read(p);
 	bool look = (input && !allowed) || (p->waiting_since > 0 && !p->input_ended && !p->told_waiting);
 
-	watch(p, &p->input, allowed);
+	watch(p, &p->input, allowed && paced(p));
 	watch(p, &p->output, (state & SESSION_RECV_APP) && !p->output_ended);
 	if (look && !ev_is_active(&p->look))
 		ev_timer_again(p->loop, &p->look);
@@ -223,7 +278,7 @@ bool pump_step(struct pump *p)
 
 /* ---- life ---- */
 
-void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input)
+void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input, uint64_t rate)
 {
 	struct stat st;
 
@@ -234,8 +289,10 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	ev_io_init(&p->input, on_input, ep->in_fd, EV_READ);
 	ev_io_init(&p->output, on_output, ep->out_fd, EV_WRITE);
 	ev_io_init(&p->reader_gone, on_reader_gone, ep->out_fd, EV_READ);
+	rate_init(&p->rate, rate, 0, clock_ms());
+	ev_timer_init(&p->pace, on_pace, 0., 0.);
 	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
-	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p;
+	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->pace.data = p;
 	if (ep->out_fd < 0)
 		p->output_ended = true;
 	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode))
@@ -250,6 +307,7 @@ void pump_stop(struct pump *p)
 	ev_io_stop(p->loop, &p->output);
 	ev_io_stop(p->loop, &p->reader_gone);
 	ev_timer_stop(p->loop, &p->look);
+	ev_timer_stop(p->loop, &p->pace);
 	abort_output(p);
 }
 

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->handshake_ms = o->handshake_ms;
 	config->message_ms = o->message_ms;
 	config->idle_ms = o->idle_ms;
+	config->max_message = o->max_message;
 	config->raw_idle_ms = o->raw_idle_ms > 0 ? o->raw_idle_ms : o->idle_ms;
 	config->keepalive_ms = o->keepalive_ms;
 	config->drain_ms = DRAIN_MS;
@@ -74,6 +76,30 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 
 /* ---- progress ---- */
 
+static void report_now(struct stream *st, enum report_form form, int status)
+{
+	struct report r = {.conn = st->conn, .waits = &st->waits, .uptime_ms = clock_ms() - st->began, .status = status};
+
+	report_print(&r, form);
+}
+
+static enum waits_for ask_waits(void *owner)
+{
+	struct stream *st = owner;
+
+	return pump_waits(&st->pump);
+}
+
+static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
+{
+	struct stream *st = w->data;
+	bool json = st->options->log_json || st->options->stats == REPORT_JSON;
+
+	(void)loop;
+	(void)events;
+	report_now(st, json ? REPORT_JSON : REPORT_TEXT, -1);
+}
+
 static void on_progress(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct stream *st = w->data;
@@ -83,7 +109,8 @@ static void on_progress(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	if (st->options->progress == PROGRESS_AUTO && elapsed < PROGRESS_AUTO_AFTER_MS)
 		return;
-	progress_show(st->conn->session.sent, st->conn->session.delivered, st->ep->in_size, elapsed);
+	session_ask(&st->conn->session);
+	progress_show(st->conn->session.confirmed, st->conn->session.delivered, st->ep->in_size, elapsed);
 }
 
 static bool progress_wanted(const struct stream *st)
@@ -99,8 +126,15 @@ void stream_run(struct stream *st, struct conn *conn)
 {
 	st->conn = conn;
 	st->began = clock_ms();
-	pump_start(&st->pump, conn, st->ep, st->options->recv_only);
+	pump_start(&st->pump, conn, st->ep, st->options->recv_only, st->options->rate_limit);
 	st->pumping = true;
+	if (st->options->rate_limit > 0)
+		conn_pace(conn, st->options->rate_limit);
+	waits_start(&st->waits, st->loop, ask_waits, st);
+	ev_signal_init(&st->usr1, on_usr1, SIGUSR1);
+	st->usr1.data = st;
+	ev_signal_start(st->loop, &st->usr1);
+	ev_unref(st->loop);
 	ev_timer_init(&st->progress, on_progress, PROGRESS_SECONDS, PROGRESS_SECONDS);
 	st->progress.data = st;
 	if (progress_wanted(st))
@@ -132,7 +166,7 @@ int stream_status(struct stream *st)
 
 	if (ev_is_active(&st->progress)) {
 		ev_timer_stop(st->loop, &st->progress);
-		progress_end(st->options->progress == PROGRESS_ON, s->sent, s->delivered, clock_ms() - st->began);
+		progress_end(st->options->progress == PROGRESS_ON, s->confirmed, s->delivered, clock_ms() - st->began);
 	}
 	if (e.code != ERROR_OK && status != 128 + 13) {
 		if (peer_text(e.blame))
@@ -140,6 +174,11 @@ int stream_status(struct stream *st)
 		else
 			log_error("%s", e.text);
 	}
+	waits_stop(&st->waits);
+	waits_blame_peer(&st->waits, conn_peer_closed_us(st->conn));
+	if (st->options->stats != REPORT_NONE)
+		report_now(st, st->options->stats, status);
+	log_info(1, "%s", waits_verdict(&st->waits));
 	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
 	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");
 	return status;
@@ -147,8 +186,12 @@ int stream_status(struct stream *st)
 
 void stream_drop(struct stream *st)
 {
-	if (st->pumping)
+	if (st->pumping) {
 		pump_stop(&st->pump);
+		waits_stop(&st->waits);
+		ev_ref(st->loop);
+		ev_signal_stop(st->loop, &st->usr1);
+	}
 	ev_timer_stop(st->loop, &st->progress);
 	conn_free(st->conn);
 	st->conn = NULL;

@@ -11,6 +11,8 @@
 
 #include "proto/session.h"
 #include "pump.h"
+#include "report.h"
+#include "waits.h"
 
 enum stream_progress {
 	PROGRESS_AUTO = 0, /* on a terminal, when neither input nor output is one */
@@ -22,6 +24,10 @@ struct stream_options {
 	bool send_only, recv_only;
 	const char *output; /* -o, or NULL */
 	enum stream_progress progress;
+	enum report_form stats; /* at the end */
+	bool log_json;		/* SIGUSR1 reports as JSON, too */
+	uint64_t rate_limit;	/* bytes of our input a second, 0 = no limit */
+	size_t max_message;	/* raw wires, 0 = the wire's limit */
 	bool compress;
 	int level;
 	int64_t raw_idle_ms; /* idle_ms on a raw wire, if not 0 */
@@ -41,6 +47,8 @@ struct stream {
 	struct pump pump;
 	bool pumping;
 	ev_timer progress;
+	ev_signal usr1;
+	struct waits waits;
 	int64_t began;
 	uint8_t *squash_bufs;
 	/* own key material, as the session wants it */
