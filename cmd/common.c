@@ -43,8 +43,14 @@ int common_usage(const char *prog, const char *format, ...)
 	va_start(ap, format);
 	common_say(prog, format, ap);
 	va_end(ap);
-	fprintf(stderr, "Try '%s --help'.\n", prog);
-	return COMMON_USAGE;
+	return common_try(prog, COMMON_USAGE);
+}
+
+int common_try(const char *prog, int status)
+{
+	if (status == COMMON_USAGE)
+		fprintf(stderr, "Try '%s --help'.\n", prog);
+	return status;
 }
 
 int common_bad(const struct common_args *a, const char *why)

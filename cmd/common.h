@@ -92,6 +92,10 @@ void common_warn(const char *prog, const char *format, ...) __attribute__((forma
 /* Print "PROG: text" of the error. Returns its exit status. */
 int common_fail(const char *prog, const struct error *e);
 
+/* After all was told: print "Try 'PROG --help'." if ${status} is that of a usage error, such as one
+ * that showed only when files were read. Returns ${status}. */
+int common_try(const char *prog, int status);
+
 /* Print the version and the features to stdout. ${features} (may be NULL) is added to the second
  * line, for example "libcrypto 3.0.22, zstd 1.5.4". Returns the exit status. */
 int common_version(const char *prog, const char *features);

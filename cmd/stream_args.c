@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/aead.h"
 #include "crypto/keytext.h"
 #include "crypto/secret.h"
+#include "proto/squash.h"
 #include "run/keyfile.h"
 
 #define HANDSHAKE_MS 10000
@@ -14,6 +16,14 @@
 #define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
+
+int stream_args_version(const char *prog)
+{
+	char features[128];
+
+	snprintf(features, sizeof features, "%s, zstd %s", aead_library(), squash_library());
+	return common_version(prog, features);
+}
 
 void stream_args_init(struct stream_args *s)
 {

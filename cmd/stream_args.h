@@ -95,6 +95,9 @@ struct stream_args {
 	struct key *identity, *psk; /* guarded memory, owned */
 };
 
+/* -V: the version and what this build can do. Returns the exit status. */
+int stream_args_version(const char *prog);
+
 /* The defaults. */
 void stream_args_init(struct stream_args *s);
 

@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 		if (option == 'h')
 			return common_help(PROG, help);
 		if (option == 'V')
-			return common_version(PROG, NULL);
+			return stream_args_version(PROG);
 		if (take_own(&o, option, &a))
 			return COMMON_USAGE;
 	}
@@ -199,5 +199,6 @@ int main(int argc, char **argv)
 	else
 		status = client_run(&o.client);
 	stream_args_free(&o.args);
+	common_try(PROG, status);
 	return o.client.probe ? common_close_stdout(PROG, status) : status;
 }

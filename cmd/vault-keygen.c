@@ -106,17 +106,8 @@ static int options_take(struct opts *o, int option, const struct common_args *a)
 		return *o->file ? 0 : common_bad(a, "the name is empty");
 	case 'C':
 		return options_comment(o, a);
-	case 'y':
-		o->public = true;
-		return 0;
-	case 'l':
-		o->list = true;
-		return 0;
 	case OPT_CHECK:
 		o->check = a->value;
-		return 0;
-	case OPT_PSK:
-		o->psk = true;
 		return 0;
 	case OPT_IMPORT:
 		o->import = options_format(a);
@@ -128,13 +119,18 @@ static int options_take(struct opts *o, int option, const struct common_args *a)
 		o->part = (enum key_part)options_word(a, keyformat_parts, PART_COUNT,
 		    "neither ed25519 nor x25519");
 		return o->part ? 0 : COMMON_USAGE;
-	case OPT_FORCE:
-		o->force = true;
-		return 0;
-	default:
-		o->json = true;
+	default: /* the others have no value: options_flags() */
 		return 0;
 	}
+}
+
+static void options_flags(struct opts *o, const struct common_args *a)
+{
+	o->public = common_given(a, 'y');
+	o->list = common_given(a, 'l');
+	o->psk = common_given(a, OPT_PSK);
+	o->force = common_given(a, OPT_FORCE);
+	o->json = common_given(a, OPT_JSON);
 }
 
 /* Two options that make no sense together, both named. */
@@ -146,7 +142,8 @@ static int options_conflicts(const struct opts *o)
 	const char *part = o->part ? "--part" : NULL, *json = o->json ? "--json" : NULL;
 	const char *comment = o->comment ? "-C" : NULL, *file = o->file ? "-f" : NULL;
 	const char *force = o->force ? "--force" : NULL;
-	const char *output = file && !strcmp(o->file, "-") && !y && !l && !export ? "-f -" : NULL;
+	bool identity = !y && !l && !export && !psk;
+	const char *output = file && !strcmp(o->file, "-") && identity ? "-f -" : NULL;
 	const char *raw = o->export == FORMAT_RAW ? "--export raw" : NULL;
 	const char *const pairs[][2] = {
 	    {y, l}, {y, check}, {y, psk}, {y, import}, {l, check}, {l, psk}, {l, import}, {l, export},
@@ -182,9 +179,8 @@ static int options_check(struct opts *o)
 /* "KEY COMMENT", with its fingerprint before it if asked for. */
 static void output_line(const struct identity_facts *f, bool fingerprint)
 {
-	if (fingerprint)
-		printf("%s ", f->fingerprint);
-	printf("%s%s%s\n", f->public, f->comment[0] ? " " : "", f->comment);
+	printf("%s%s%s%s%s\n", fingerprint ? f->fingerprint : "", fingerprint ? " " : "", f->public,
+	    f->comment[0] ? " " : "", f->comment);
 }
 
 static json_t *output_facts(const struct identity_facts *f)
@@ -208,7 +204,7 @@ static int create_key(const struct opts *o, struct key *k, struct error *e)
 static int create_print(const struct opts *o, const struct key *k, const char *comment, struct error *e)
 {
 	char text[KEYTEXT_MAX], *file;
-	int rc = 0;
+	int rc;
 
 	if (common_secret_output(PROG, o->psk || o->force, e))
 		return -1;
@@ -223,7 +219,7 @@ static int create_print(const struct opts *o, const struct key *k, const char *c
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	fputs(o->psk ? strchr(file, '\n') + 1 : file, stdout);
 	secret_free(file);
-	return rc;
+	return 0;
 }
 
 static int create_file(const struct opts *o, const struct key *k, const char *comment,
@@ -384,7 +380,8 @@ static int run_export(const struct opts *o, struct error *e)
 		goto out;
 	if (o->psk ? keyfile_read_psk(&k, path, e) : keyfile_read_any(&k, NULL, path, NULL, e))
 		goto out;
-	if (identity_export(bytes, &part, o->public, k, path, e) || (!o->public && common_secret_output(PROG, o->force, e)))
+	if (identity_export(bytes, &part, o->public, k, path, e) ||
+	    (!o->public && common_secret_output(PROG, o->force, e)))
 		goto out;
 	rc = export_print(o, part, bytes, e);
 out:
@@ -398,17 +395,15 @@ out:
 static int run(const struct opts *o)
 {
 	struct error e = {.code = ERROR_OK};
-	int rc;
+	int (*what)(const struct opts *, struct error *) = run_create;
 
 	if (o->export)
-		rc = run_export(o, &e);
+		what = run_export;
 	else if (o->check)
-		rc = run_check(o, &e);
+		what = run_check;
 	else if (o->public || o->list)
-		rc = run_show(o, &e);
-	else
-		rc = run_create(o, &e);
-	return rc ? common_fail(PROG, &e) : 0;
+		what = run_show;
+	return what(o, &e) ? common_fail(PROG, &e) : 0;
 }
 
 int main(int argc, char **argv)
@@ -421,7 +416,6 @@ int main(int argc, char **argv)
 
 	if (common_init(PROG))
 		return 1;
-
 	/* Options; there are no defaults beyond zero. */
 	while ((option = common_next(&args)) > 0) {
 		if (option == 'h')
@@ -434,6 +428,7 @@ int main(int argc, char **argv)
 	}
 	if (option < 0)
 		return COMMON_USAGE;
+	options_flags(&opts, &args);
 
 	/* Sanity */
 	if (args.noperands || args.nrest)

@@ -215,7 +215,7 @@ int main(int argc, char **argv)
 		if (option == 'h')
 			return common_help(PROG, help);
 		if (option == 'V')
-			return common_version(PROG, NULL);
+			return stream_args_version(PROG);
 		if (take_own(&o, option, &a))
 			return COMMON_USAGE;
 	}
@@ -230,5 +230,5 @@ int main(int argc, char **argv)
 		status = listener_run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
-	return status;
+	return common_try(PROG, status);
 }

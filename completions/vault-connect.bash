@@ -10,10 +10,10 @@ _vault_connect() {
 		cur=
 	fi
 	case $prev in
-	-r | --remote-key)
-		# KEY, or @FILE
+	-r | --remote-key | @) # KEY, or @FILE, which bash takes for two words
+		[[ $cur == @* ]] || return
 		compopt -o filenames 2>/dev/null
-		[[ $cur == @* ]] && mapfile -t COMPREPLY < <(compgen -P @ -f -- "${cur#@}")
+		mapfile -t COMPREPLY < <(compgen -P @ -f -- "${cur#@}")
 		return
 		;;
 	--trust)

@@ -10,6 +10,8 @@
 # No test sleeps to wait for something: it polls, every 20 ms and with a bound, for what it waits for.
 # Every process started in the background goes through spawn() and is ended by its process id.
 
+bats_require_minimum_version 1.5.0
+
 for vt_library in support assert file; do
 	for vt_base in "${BATS_LIB_PATH:-}" /usr/lib/bats /usr/share/bats /usr/local/lib/bats /opt/homebrew/lib; do
 		if [ -e "$vt_base/bats-$vt_library/load.bash" ]; then

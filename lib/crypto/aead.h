@@ -40,6 +40,9 @@ bool aead_available(enum aead_alg alg);
 /* Does this CPU have AES instructions (so that AES-GCM is the faster choice)? */
 bool aead_hardware_aes(void);
 
+/* The library for bulk data and its version, "libcrypto 3.0.22", or "no libcrypto". Constant text. */
+const char *aead_library(void);
+
 /* Set ${a} up under ${key}. 0, or -1 if ${alg} is not available (then ${a} is empty).
  * ${a} must be zeroed or freed before. */
 int aead_init(struct aead *a, enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])

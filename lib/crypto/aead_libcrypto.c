@@ -5,6 +5,12 @@
 
 #include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/opensslv.h>
+
+const char *aead_library(void)
+{
+	return "libcrypto " OPENSSL_FULL_VERSION_STR;
+}
 
 bool aead_libcrypto_available(void)
 {
@@ -101,6 +107,11 @@ int aead_libcrypto_open(void *evp, const uint8_t nonce[AEAD_NONCEBYTES], const u
 bool aead_libcrypto_available(void)
 {
 	return false;
+}
+
+const char *aead_library(void)
+{
+	return "no libcrypto";
 }
 
 void *aead_libcrypto_new(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])

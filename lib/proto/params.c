@@ -112,6 +112,8 @@ static int header(const uint8_t *in, size_t n, size_t *len, uint64_t *items)
 	*len = 1 + width;
 	if (b >= 0xdc)
 		*items = (uint64_t)count * (b >= 0xde ? 2 : 1);
+	else if (count > n)
+		return -1;
 	else
 		*len += (size_t)count + (b >= 0xc7 && b <= 0xc9 ? 1 : 0);
 	return 0;

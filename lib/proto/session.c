@@ -32,7 +32,9 @@ static void linger(struct session *s)
 		return;
 	s->phase = PHASE_LINGER;
 	s->linger_until = s->now + s->config.drain_ms;
-	/* Ciphertext that nobody will open any more only takes up room. */
+	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
+	if (s->win_count == 0)
+		s->in_head = 0;
 	s->in_tail = s->in_head;
 	s->held = NULL;
 }
@@ -45,7 +47,9 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 	va_start(ap, format);
 	set_error(s, code, blame, format, ap);
 	va_end(ap);
-	if (tell != 0 && s->wire->tells && !s->close_sent && s->phase == PHASE_RUN) {
+	s->failed = true;
+	/* (After its last record a side says nothing more, not even this.) */
+	if (tell != 0 && s->wire->tells && !s->close_sent && s->phase == PHASE_RUN && !s->wire->all_said(s)) {
 		s->close_want = true;
 		s->close_code = (uint16_t)tell;
 		s->wire->control(s);
@@ -77,13 +81,16 @@ void session_receipt(struct session *s, enum session_receipt_status status, uint
 void session_stop(struct session *s, enum session_receipt_status status, uint8_t detail)
 {
 	session_drop_windows(s);
-	if (s->peer_eof) {
+	/* A receipt of success is for all bytes. Where some were not taken, a STOP that crosses the
+	 * peer's EOF says so. */
+	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received)) {
 		session_receipt(s, status, detail);
 		return;
 	}
 	if (s->stop_want || s->receipt_want)
 		return;
 	s->stop_want = true;
+	s->finishing = false;
 	s->give_status = (uint8_t)status;
 	s->give_detail = detail;
 	if (s->phase == PHASE_RUN) {
@@ -95,9 +102,9 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 void session_abort(struct session *s, enum session_close code, enum error_code error, const char *text)
 {
 	session_drop_windows(s);
-	session_fail(s, code, error, BLAME_LOCAL, "%s", text);
-	if (s->wire_dead || s->phase == PHASE_HANDSHAKE)
-		s->phase = PHASE_CLOSED;
+	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing. */
+	if (s->phase <= PHASE_RUN)
+		session_fail(s, code, error, BLAME_LOCAL, "%s", text);
 }
 
 void session_judge(struct session *s, const char *refusal)
@@ -106,6 +113,7 @@ void session_judge(struct session *s, const char *refusal)
 		return;
 	s->judging = false;
 	s->judged = true;
+	session_restart_clocks(s);
 	s->wire->judged(s, refusal);
 	if (s->phase <= PHASE_RUN)
 		session_process(s);
@@ -113,6 +121,8 @@ void session_judge(struct session *s, const char *refusal)
 
 void session_refuse_busy(struct session *s)
 {
+	if (s->phase > PHASE_RUN)
+		return;
 	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator || !s->wire->tells) {
 		session_fail(s, CLOSE_BUSY, ERROR_NETWORK, BLAME_LOCAL, "busy");
 		return;
@@ -134,28 +144,36 @@ static bool complete(const struct session *s)
 	return s->wire->all_heard(s) && (s->wire->all_said(s) || nothing_left);
 }
 
-void session_lost(struct session *s, const char *how)
+void session_check_fin(struct session *s)
 {
-	if (s->wire->all_heard(s) && s->ready)
+	/* Records may wait behind what our application has not taken yet; they say more. */
+	bool behind = s->win_count == SESSION_WINDOWS || s->held;
+
+	if (!s->fin || s->phase > PHASE_RUN || behind || (s->wire->all_heard(s) && s->ready))
+		return;
+	if (s->ready && s->wire->ends_by_fin && s->wire->ends_by_fin(s))
 		return;
 	s->out_head = s->out_tail; /* nobody will read it */
 	if (!s->ready)
 		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER,
-		    "the peer closed the connection during the handshake (%s)", how);
+		    "the peer closed the connection during the handshake (%s)", s->fin_why);
 	else
 		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER,
 		    s->peer_eof ? "the peer left without confirming delivery (%s)"
 				: "the connection ended before the peer's end of data (%s)",
-		    how);
+		    s->fin_why);
+}
+
+static void transport_ended(struct session *s, const char *why)
+{
+	s->fin = true;
+	snprintf(s->fin_why, sizeof s->fin_why, "%s", why);
+	session_check_fin(s);
 }
 
 void session_fin(struct session *s)
 {
-	s->fin = true;
-	if (s->phase == PHASE_RUN && s->wire->fin)
-		s->wire->fin(s);
-	else if (s->phase <= PHASE_RUN)
-		session_lost(s, "closed");
+	transport_ended(s, "closed");
 }
 
 void session_broken(struct session *s, bool reading, const char *why)
@@ -163,11 +181,9 @@ void session_broken(struct session *s, bool reading, const char *why)
 	s->wire_dead = true;
 	if (!reading && !s->wire->tells && s->phase == PHASE_RUN)
 		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER, "the peer left before all was sent (%s)", why);
-	if (!reading)
-		return; /* what the peer sent before may still be read, and says more */
-	s->fin = true;
-	if (s->phase <= PHASE_RUN)
-		session_lost(s, why);
+	if (reading)
+		transport_ended(s, why);
+	/* else: what the peer sent before may still be read, and says more */
 }
 
 /* ---- state ---- */
@@ -179,7 +195,7 @@ void session_broken(struct session *s, bool reading, const char *why)
  */
 static bool waiting(const struct session *s)
 {
-	bool said = s->error.code == ERROR_OK || s->close_sent || s->handshake.refusal != REFUSE_NONE;
+	bool said = !s->failed || s->close_want || s->close_sent || s->handshake.refusal != REFUSE_NONE;
 
 	if (s->win_count > 0)
 		return true;
@@ -254,14 +270,26 @@ bool session_heard(const struct session *s)
 
 static bool ready_to_read(const struct session *s)
 {
-	return s->in_tail < s->in_cap && s->win_count == 0;
+	return s->in_tail < s->in_cap && s->win_count == 0 && !s->judging;
 }
 
-static void expire(struct session *s, int tell, const char *what)
+/* What we waited for ourselves is no silence of the peer. */
+void session_restart_clocks(struct session *s)
 {
-	session_fail(s, tell, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
-	if (s->phase == PHASE_HANDSHAKE || tell == 0)
-		s->phase = PHASE_CLOSED;
+	s->last_recv = s->last_data = s->now;
+	if (s->frame_since >= 0)
+		s->frame_since = s->now;
+}
+
+/* When all is heard, only our own application can be what is waited for. */
+static bool idle_counts(const struct session *s)
+{
+	return ready_to_read(s) && !s->wire->all_heard(s);
+}
+
+static void expire(struct session *s, const char *what)
+{
+	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
 }
 
 static bool past(const struct session *s, int64_t since, int64_t limit)
@@ -277,18 +305,14 @@ static void tick_run(struct session *s)
 		linger(s);
 		return;
 	}
-	if (!ready_to_read(s)) {
-		/* A slow application is back-pressure, not a fault of the peer. */
-		s->last_recv = s->last_data = s->now;
-		if (s->frame_since >= 0)
-			s->frame_since = s->now;
-	}
+	if (!ready_to_read(s))
+		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
 	if (!s->ready && past(s, s->started, c->handshake_ms))
-		expire(s, CLOSE_TIMEOUT, "timeout: the handshake took too long (see --handshake-timeout)");
+		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (past(s, s->frame_since, c->message_ms))
-		expire(s, CLOSE_TIMEOUT, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
-	else if (past(s, s->last_data, c->idle_ms))
-		expire(s, CLOSE_TIMEOUT, "timeout: no data either way (see --idle-timeout)");
+		expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
+	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
+		expire(s, "timeout: no data either way (see --idle-timeout)");
 	else
 		s->wire->tick(s);
 }
@@ -297,10 +321,10 @@ void session_tick(struct session *s, int64_t now)
 {
 	s->now = now;
 	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
-		expire(s, 0, "timeout: the handshake took too long (see --handshake-timeout)");
+		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (s->phase == PHASE_RUN)
 		tick_run(s);
-	else if (s->phase == PHASE_LINGER && now >= s->linger_until)
+	else if (s->phase == PHASE_LINGER && s->win_count == 0 && now >= s->linger_until)
 		s->phase = PHASE_CLOSED;
 }
 
@@ -316,17 +340,17 @@ int64_t session_deadline(const struct session *s)
 	int64_t at = -1;
 
 	if (s->phase == PHASE_LINGER)
-		return s->linger_until;
+		return s->win_count == 0 ? s->linger_until : -1;
 	if (s->phase == PHASE_HANDSHAKE || !s->ready)
 		sooner(&at, s->started, c->handshake_ms);
 	if (s->phase != PHASE_RUN)
 		return at;
 	if (complete(s))
 		return s->now;
-	if (ready_to_read(s)) {
+	if (ready_to_read(s))
 		sooner(&at, s->frame_since, c->message_ms);
+	if (idle_counts(s))
 		sooner(&at, s->last_data, c->idle_ms);
-	}
 	int64_t wire = s->wire->deadline(s);
 
 	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
@@ -341,6 +365,8 @@ void session_ask(struct session *s)
 void session_hurry(struct session *s, int64_t drain_ms)
 {
 	s->config.drain_ms = drain_ms;
+	if (s->phase == PHASE_LINGER && s->linger_until > s->now + drain_ms)
+		s->linger_until = s->now + drain_ms;
 }
 
 void session_resumed(struct session *s, int64_t now)
@@ -351,6 +377,8 @@ void session_resumed(struct session *s, int64_t now)
 	s->last_send += gap;
 	s->last_data += gap;
 	s->started += gap;
+	s->ping_at += gap;
+	s->linger_until += gap;
 	if (s->frame_since >= 0)
 		s->frame_since += gap;
 	s->now = now;
@@ -377,20 +405,33 @@ int session_start(struct session *s, const struct session_config *config, uint8_
 	return 0;
 }
 
+/* Plaintext that waits moves along (unless it lies in the buffer for decompression). */
+static void move_windows(struct session *s, uint8_t *in)
+{
+	for (unsigned i = 0; i < s->win_count; i++) {
+		struct session_window *w = &s->windows[(s->win_first + i) % SESSION_WINDOWS];
+		uintptr_t offset = (uintptr_t)w->data - (uintptr_t)s->in;
+
+		if (offset < s->in_head)
+			w->data = in + offset;
+	}
+	if (s->held)
+		s->held = in + (s->held - s->in);
+}
+
 int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap)
 {
-	size_t in_len, out_len = s->out_tail - s->out_head;
+	size_t first = s->win_count > 0 || s->held ? 0 : s->in_head;
+	size_t in_len = s->in_tail - first, out_len = s->out_tail - s->out_head;
 
-	if (s->win_count > 0 || s->held)
-		return -1;
-	in_len = s->in_tail - s->in_head;
 	if (in_len > in_cap || out_len > out_cap)
 		return -1;
-	memcpy(in, s->in + s->in_head, in_len);
+	memcpy(in, s->in + first, in_len);
 	memcpy(out, s->out + s->out_head, out_len);
+	move_windows(s, in);
 	s->in = in;
 	s->in_cap = in_cap;
-	s->in_head = 0;
+	s->in_head -= first;
 	s->in_tail = in_len;
 	s->out = out;
 	s->out_cap = out_cap;

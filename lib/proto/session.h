@@ -167,7 +167,9 @@ struct session {
 	bool stop_want, stop_sent, receipt_want, receipt_sent;
 	uint8_t give_status, give_detail; /* of our STOP or RECEIPT */
 	/* closing */
-	bool close_want, close_sent, fin, wire_dead, shut;
+	bool failed; /* ended by session_fail(); an error alone may also be the peer's report */
+	bool close_want, close_sent, fin, wire_dead;
+	char fin_why[64]; /* how the transport ended */
 	uint16_t close_code;
 	char close_text[128];
 
@@ -191,7 +193,8 @@ int session_start(struct session *s, const struct session_config *config, uint8_
     uint8_t *out, size_t out_cap, int64_t now);
 
 /* Move to other buffers, at least as large as what they hold (0), else -1 and nothing changes.
- * Records flow only with buffers of SESSION_FRAMEMAX bytes or more. No window may be lent out. */
+ * Records flow only with buffers of SESSION_FRAMEMAX bytes or more. Windows lent before are void;
+ * plaintext that waits moves along. */
 int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap);
 
 /* Wipe keys and release zstd's contexts. The buffers stay the caller's (and hold plaintext). */
@@ -239,9 +242,11 @@ void session_recv_app_ack(struct session *s, size_t n);
 void session_end(struct session *s);
 /* After SESSION_FINISH_APP: the output is complete and safe (or failed, or the child's status). */
 void session_receipt(struct session *s, enum session_receipt_status status, uint8_t detail);
-/* We take no more of the peer's direction, now. What waits is dropped. */
+/* We take no more of the peer's direction, now. What waits is dropped. (After the peer's EOF this
+ * is a receipt, unless success is claimed and not all was taken.) */
 void session_stop(struct session *s, enum session_receipt_status status, uint8_t detail);
-/* Abnormal end of both directions; the peer is told if possible. Sets the error if none is set. */
+/* Abnormal end of both directions; the peer is told if possible. Sets the error if none is set;
+ * a session that has ended well already (and only waits for the transport's end) stays so. */
 void session_abort(struct session *s, enum session_close code, enum error_code error, const char *text);
 /* The verdict on the peer's key. NULL: accepted. Else the reason that our error shall carry;
  * an unauthorized peer is told by CLOSE, without the reason. */
@@ -264,7 +269,8 @@ void session_tick(struct session *s, int64_t now);
 int64_t session_deadline(const struct session *s);
 /* Ask the peer how far it is: s->confirmed follows. At most one question is out. */
 void session_ask(struct session *s);
-/* At the end wait no longer than ${drain_ms} for the peer's end of transport. */
+/* At the end wait no longer than ${drain_ms} for the peer's end of transport (counted from now if
+ * that wait has begun). */
 void session_hurry(struct session *s, int64_t drain_ms);
 /* The process itself stood still (stopped, suspended): do not count that against the peer. */
 void session_resumed(struct session *s, int64_t now);

@@ -99,6 +99,7 @@ void session_process(struct session *s)
 	} while (s->phase == PHASE_HANDSHAKE && s->in_head != before && !s->judging);
 	if (s->phase == PHASE_RUN) {
 		open_frames(s);
+		session_check_fin(s);
 		if (s->phase == PHASE_RUN)
 			s->wire->control(s);
 	} else
@@ -155,7 +156,7 @@ void session_resume_held(struct session *s)
 void session_recv_app_ack(struct session *s, size_t n)
 {
 	s->delivered += n;
-	s->last_data = s->now;
+	session_restart_clocks(s);
 	while (s->win_count > 0) {
 		struct session_window *w = &s->windows[s->win_first];
 		size_t take = n < w->len ? n : w->len;
@@ -172,5 +173,6 @@ void session_recv_app_ack(struct session *s, size_t n)
 	if (s->phase == PHASE_RUN) {
 		session_resume_held(s);
 		session_process(s);
-	}
+	} else
+		rewind_in(s);
 }

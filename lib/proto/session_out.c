@@ -104,7 +104,7 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max)
 	size_t used = 0, overhead = SESSION_OVERHEAD(s->wire);
 	int count = 0;
 
-	if (!session_can_send(s))
+	if (max < 1 || !session_can_send(s))
 		return 0;
 	if (squashing(s)) {
 		iov[0].iov_base = s->config.squash_buf;

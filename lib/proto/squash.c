@@ -7,6 +7,11 @@
 #define SKIP_FIRST 16
 #define SKIP_MOST 1024
 
+const char *squash_library(void)
+{
+	return ZSTD_versionString();
+}
+
 size_t squash_fits(size_t room)
 {
 	/* Blocks that do not shrink are stored with 3 bytes each, plus frame header and flush. */

@@ -26,6 +26,9 @@ struct unsquash {
 	void *ctx; /* ZSTD_DCtx, NULL until used; owned */
 };
 
+/* zstd's version. Constant text. */
+const char *squash_library(void);
+
 /* Most plaintext bytes that are sure to fit into ${room} bytes of one compressed piece. */
 size_t squash_fits(size_t room);
 

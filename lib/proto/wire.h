@@ -38,8 +38,9 @@ struct wire {
 	bool (*all_heard)(const struct session *s);
 	/* May the application send now? */
 	bool (*may_send)(const struct session *s);
-	/* The transport's end came. NULL: it is never by itself the peer's end of data. */
-	void (*fin)(struct session *s);
+	/* The transport has ended and all whole records are opened: was that the peer's end of data?
+	 * NULL: never by itself. */
+	bool (*ends_by_fin)(struct session *s);
 	/* Clocks of the wire itself (keep-alive); and the next time it wants to be asked, or -1. */
 	void (*tick)(struct session *s);
 	int64_t (*deadline)(const struct session *s);
@@ -68,14 +69,14 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 void session_note(struct session *s, enum error_code code, enum error_blame blame, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-
 /* ---- between session.c, session_in.c and session_out.c ---- */
 
 bool session_can_send(const struct session *s);
 void session_process(struct session *s);
-/* The transport ended where the peer's data had not. */
-void session_lost(struct session *s, const char *how);
 void session_drop_windows(struct session *s);
 void session_resume_held(struct session *s);
+/* The transport has ended: is that an error? (Asked again when more was opened.) */
+void session_check_fin(struct session *s);
+void session_restart_clocks(struct session *s);
 
 #endif

@@ -69,7 +69,7 @@ static int take_params(struct session *s, const uint8_t *body, size_t n, struct 
 	s->peer.throwaway = p->throwaway;
 	s->peer.probe = p->probe;
 	memcpy(s->peer.software, p->software, sizeof s->peer.software);
-	s->compress = s->config.compress && p->compress && s->config.squash_buf && s->config.unsquash_buf;
+	s->compress = v1_can_compress(s) && p->compress;
 	s->messages = s->config.messages && p->messages;
 	s->keepalive = v1_keepalive(s, p->keepalive);
 	return 0;
@@ -111,7 +111,8 @@ static int on_data(struct session *s, uint8_t *body, size_t n, bool more)
 		s->received += n; /* on its way when we said STOP: counted, not kept */
 		return 0;
 	}
-	if (n > 0)
+	/* Among messages even an empty one says something: itself, or the end of the parts before it. */
+	if (n > 0 || s->messages)
 		session_window_add(s, body, n, more);
 	return 0;
 }
@@ -132,7 +133,7 @@ static int on_zdata(struct session *s, uint8_t *plain, size_t n)
 		return session_fail(s, CLOSE_PROTOCOL, ERROR_PROTOCOL, BLAME_PEER, "compressed data from the peer: %s", why);
 	if (on_data(s, s->config.unsquash_buf, len, false) < 0)
 		return -1;
-	s->unsquash_busy = s->win_count > 0;
+	s->unsquash_busy = len > 0 && !s->stop_want;
 	return 0;
 }
 
@@ -318,12 +319,17 @@ static bool v1_all_heard(const struct session *s)
 	return s->peer_eof && (s->peer.receipted || s->peer.stopped);
 }
 
-/* With compression on offer the first data waits for the answer: one round trip, better ratio. */
+/*
+ * With compression on offer the first data waits for the answer: one round trip, better ratio. With
+ * message boundaries on offer it must: before the answer nobody knows whether they can be told.
+ */
 static bool v1_may_send(const struct session *s)
 {
-	if (s->eof_want || s->config.probe || s->peer.probe || !s->greeted)
+	const struct session_config *c = &s->config;
+
+	if (s->eof_want || c->probe || s->peer.probe || !s->greeted)
 		return false;
-	return s->ready || (s->config.handshake.initiator && !s->config.compress && !s->config.wait_ready);
+	return s->ready || (c->handshake.initiator && !c->compress && !c->messages && !c->wait_ready);
 }
 
 const struct wire wire_vault1 = {

@@ -27,6 +27,8 @@ enum v1_type {
 
 /* ---- wire_vault1_send.c ---- */
 
+/* Are we willing to compress, and able to? */
+bool v1_can_compress(const struct session *s);
 /* Queue OPEN or READY. */
 void v1_greet(struct session *s);
 /* Both sides agreed: start what begins by itself (probe, one-way mode). */

@@ -24,10 +24,15 @@ static bool say(struct session *s, enum v1_type type, const uint8_t *body, size_
 	return session_seal(s, 1 + n) == 0;
 }
 
+bool v1_can_compress(const struct session *s)
+{
+	return s->config.compress && s->config.squash_buf && s->config.unsquash_buf;
+}
+
 void v1_greet(struct session *s)
 {
 	struct params p = {
-	    .compress = s->config.handshake.initiator ? s->config.compress : s->compress,
+	    .compress = s->config.handshake.initiator ? v1_can_compress(s) : s->compress,
 	    .messages = s->config.handshake.initiator ? s->config.messages : s->messages,
 	    .keepalive = (uint32_t)((s->config.keepalive_ms + 999) / 1000),
 	    .throwaway = s->config.throwaway,
@@ -36,7 +41,9 @@ void v1_greet(struct session *s)
 	uint8_t map[PARAMS_MAX];
 	size_t n;
 
-	if (s->config.identity && s->protocol.dh == DH_25519) {
+	/* The peer can check an identity only against a static key of ours in the handshake. */
+	if (s->config.identity && s->protocol.dh == DH_25519 &&
+	    noise_protocol_peer_has_static(&s->protocol, !s->config.handshake.initiator)) {
 		p.has_identity = true;
 		memcpy(p.identity, s->config.identity, sizeof p.identity);
 	}
@@ -173,9 +180,10 @@ uint32_t v1_keepalive(const struct session *s, uint32_t peer)
 	return least > UINT32_MAX ? UINT32_MAX : (uint32_t)least;
 }
 
+/* (A PING that waits for room is wanted already.) */
 static bool may_ping(const struct session *s)
 {
-	return s->ready && s->keepalive > 0 && !(s->eof_sent && (s->receipt_sent || s->stop_sent));
+	return s->ready && s->keepalive > 0 && !s->wire_dead && !s->ping_want && !s->wire->all_said(s);
 }
 
 /* Nothing more is expected of a peer that has said its last record. */

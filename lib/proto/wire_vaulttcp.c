@@ -85,20 +85,15 @@ static void raw_data_prefix(const struct session *s, uint8_t *at, enum data_kind
 	(void)kind;
 }
 
-/* After the transport's end: when all whole frames are opened, what is left tells how it ended. */
-static void check_end(struct session *s)
+/* A FIN between two frames is the only end there is; inside of one, or a reset, is none. */
+static bool raw_ends_by_fin(struct session *s)
 {
-	bool more = s->win_count == SESSION_WINDOWS || s->judging;
-
-	if (!s->fin || s->peer_eof || more || s->phase != PHASE_RUN)
-		return;
-	if (!s->ready || s->in_head != s->in_tail) {
-		session_lost(s, s->ready ? "in the middle of a frame" : "closed");
-		return;
-	}
+	if (s->wire_dead || s->in_head != s->in_tail)
+		return s->peer_eof;
 	s->peer_eof = true;
 	if (!s->stop_want)
 		s->finishing = true;
+	return true;
 }
 
 static void raw_control(struct session *s)
@@ -107,7 +102,6 @@ static void raw_control(struct session *s)
 	s->confirmed = s->out_head == s->out_tail ? s->sent : s->confirmed;
 	if (s->eof_want)
 		s->eof_sent = true;
-	check_end(s);
 }
 
 static bool raw_all_said(const struct session *s)
@@ -139,7 +133,7 @@ static int64_t raw_deadline(const struct session *s)
 #define RAW_MEMBERS \
 	.prefix = 0, .body_max = RAW_BODYMAX, .judged = raw_judged, .odd_frame = raw_odd_frame, .record = raw_record, \
 	.data_prefix = raw_data_prefix, .control = raw_control, .all_said = raw_all_said, .all_heard = raw_all_heard, \
-	.may_send = raw_may_send, .fin = check_end, .tick = raw_tick, .deadline = raw_deadline
+	.may_send = raw_may_send, .ends_by_fin = raw_ends_by_fin, .tick = raw_tick, .deadline = raw_deadline
 
 static int raw_start(struct session *s)
 {

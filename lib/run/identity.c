@@ -175,6 +175,7 @@ int identity_export(uint8_t out[KEY_BYTES], enum key_part *part, bool public, co
 
 	if (k->form == KEY_PSK && !public) {
 		memcpy(out, k->bytes, KEY_BYTES);
+		*part = PART_NONE;
 		return 0;
 	}
 	if (*part == PART_NONE)

@@ -340,7 +340,7 @@ int keyfile_read_public(struct key *out, char comment[KEYFILE_COMMENT_MAX], cons
 	if (file) {
 		c = keyfile_load(name, e);
 		if (!c)
-			return -1;
+			goto fail;
 		rc = keyfile_parse(out, text, c->text, c->len, name, e);
 		keyfile_unload(c);
 		if (rc)

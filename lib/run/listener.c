@@ -63,8 +63,6 @@ static void on_ready(struct server *srv, struct conn *c)
 	server_stop(srv);
 	stream_warn_raw(c);
 	conn_own(c, on_session, l);
-	if (conn_grow(c) < 0)
-		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 	stream_run(&l->stream, c);
 	on_session(c, l);
 }
@@ -74,16 +72,19 @@ static void on_failed(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
 	const struct error *e = session_error(&c->session);
+	bool enough;
 
 	if (srv->busy)
 		return;
-	if (e->code == ERROR_AUTH)
+	l->last = *e;
+	enough = ++l->failures >= l->o->max_failures && l->o->max_failures > 0;
+	if (enough)
+		log_error("%s: %s", c->peer, e->text);
+	else if (e->code == ERROR_AUTH)
 		log_warn("%s: %s", c->peer, e->text);
 	else
 		log_info(1, "%s: %s", c->peer, e->text);
-	l->last = *e;
-	l->failures++;
-	if (l->o->max_failures > 0 && l->failures >= l->o->max_failures)
+	if (enough)
 		stop(l);
 }
 
@@ -97,6 +98,7 @@ static void on_accept_timeout(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	memset(&l->last, 0, sizeof l->last);
 	error_set(&l->last, ERROR_TIMEOUT, BLAME_PEER, "timeout: no client in time (see --accept-timeout)");
+	log_error("%s", l->last.text);
 	stop(l);
 }
 
@@ -218,7 +220,6 @@ static int outcome(struct listener *l)
 	if (!l->stream.pumping) {
 		if (l->signal)
 			return l->signal == SIGTERM ? 0 : 128 + l->signal;
-		log_error("%s", l->last.text);
 		return error_status(l->last.code);
 	}
 	if (session_state(&l->stream.conn->session) != SESSION_CLOSED)

@@ -27,14 +27,24 @@ static void drop(struct server *srv, struct conn *c)
 	conn_free(c);
 }
 
+/* One that will be served gets large buffers now: the verdict lets its data in, which pins them. */
+static void judge(struct server *srv, struct conn *c)
+{
+	const char *refusal = srv->hooks.judge(srv, c);
+
+	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c) < 0)
+		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
+	session_judge(&c->session, refusal);
+	conn_update(c);
+}
+
 static void on_changed(struct conn *c, void *owner)
 {
 	struct server *srv = owner;
 	unsigned state = session_state(&c->session);
 
 	if (state & SESSION_JUDGE) {
-		session_judge(&c->session, srv->hooks.judge(srv, c));
-		conn_update(c);
+		judge(srv, c);
 		state = session_state(&c->session);
 	}
 	if (state & SESSION_CLOSED)

@@ -131,7 +131,7 @@ static int say_ready(const struct relay *r)
 
 	if (r->listen)
 		n = snprintf(line, sizeof(line),
-		    "{\"v\":1,\"event\":\"listening\",\"address\":\"%s\"}\n", r->listen);
+		    "{\"v\":1,\"event\":\"listening\",\"path\":\"%s\"}\n", r->listen);
 	else if (getsockname(r->listener, (struct sockaddr *)&sin, &len) < 0)
 		return -1;
 	else if (r->port_only)
@@ -232,7 +232,7 @@ static int relay_wait(struct relay *r, struct pollfd *pfd, uint64_t due, uint64_
 
 	for (unsigned i = 0; i < r->live; i++) {
 		conn_poll(r->conns[i], pfd + 2 * i, now);
-		due = conn_due(r->conns[i], due, now);
+		due = conn_done(r->conns[i]) ? now : conn_due(r->conns[i], due, now);
 	}
 	pfd[2 * r->live] = (struct pollfd){room ? r->listener : -1, POLLIN, 0};
 	due = due > now ? due - now : 0;

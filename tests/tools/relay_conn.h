@@ -142,8 +142,6 @@ static void conn_act(struct conn *c, struct flow *f, uint64_t hold)
 /* What follows from a flow's state without any further event. True if something changed. */
 static bool conn_settle(struct conn *c, struct flow *f, uint64_t hold, uint64_t now)
 {
-	bool left = f->s2c ? c->server_left : c->client_left;
-
 	if (f->state == FLOW_RUN && now >= f->not_before) {
 		flow_step(f);
 		if (f->out_at < f->out_len)
@@ -158,8 +156,9 @@ static bool conn_settle(struct conn *c, struct flow *f, uint64_t hold, uint64_t 
 			return true;
 		}
 	}
+	/* Silence lasts although a side leaves: a dead link does not carry its FIN either. */
 	if ((f->state == FLOW_DISCARD && f->eof) ||
-	    (f->state == FLOW_SILENT && (left || now >= c->silent_until))) {
+	    (f->state == FLOW_SILENT && now >= c->silent_until)) {
 		f->state = FLOW_DONE;
 		return true;
 	}

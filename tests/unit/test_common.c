@@ -199,7 +199,7 @@ static void options(const char *line, const char *expected, const char *message)
 	fclose(f);
 	if (!strstr(said, message) || (!*message && *said)) {
 		fprintf(stderr, "%s: %s\n", line, said);
-		CHECK(!"the message is the one expected");
+		CHECK_STR(said, message);
 	}
 }
 
@@ -247,8 +247,52 @@ static void test_wrong_options(void)
 	options("--echo=1", "-1:", "option '--echo' takes no value");
 }
 
+/* A closed descriptor is filled, a broken pipe is an error and not a signal, no core is left. */
+static void test_init(void)
+{
+	int fds[2], in = dup(0);
+
+	close(0);
+	CHECK_INT(common_init("tool"), 0);
+	CHECK_INT(write(0, "x", 1), 1); /* /dev/null, for writing: reading from it fails */
+	CHECK_INT(read(0, &fds, 1), -1);
+	if (in >= 0) {
+		dup2(in, 0);
+		close(in);
+	}
+#ifdef __linux__
+	CHECK_INT(prctl(PR_GET_DUMPABLE), 0);
+#endif
+	CHECK_INT(pipe(fds), 0);
+	close(fds[0]);
+	CHECK_INT(write(fds[1], "x", 1), -1);
+	CHECK_INT(errno, EPIPE);
+	close(fds[1]);
+}
+
+static void test_fail(void)
+{
+	const struct error e = {.code = ERROR_AUTH, .text = "no\x1b"};
+	char said[64] = "";
+	FILE *f = tmpfile(), *real = stderr;
+	int status;
+
+	stderr = f;
+	status = common_fail("tool", &e);
+	stderr = real;
+	CHECK_INT(status, 5);
+	rewind(f);
+	CHECK(fgets(said, sizeof(said), f) != NULL);
+	CHECK_STR(said, "tool: no\\x1b\n");
+	fclose(f);
+	CHECK_INT(common_conflict("tool", "-a", NULL), 0);
+	CHECK_INT(common_conflict("tool", NULL, "-b"), 0);
+}
+
 int main(void)
 {
+	RUN(test_init);
+	RUN(test_fail);
 	RUN(test_int);
 	RUN(test_duration);
 	RUN(test_size);

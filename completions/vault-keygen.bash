@@ -1,0 +1,34 @@
+# bash completion for vault-keygen(1)
+
+_vault_keygen() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	# The shell splits --option=value at the '='.
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	case $prev in
+	--import | --export)
+		mapfile -t COMPREPLY < <(compgen -W 'raw hex base64 wireguard' -- "$cur")
+		return
+		;;
+	--part)
+		mapfile -t COMPREPLY < <(compgen -W 'ed25519 x25519' -- "$cur")
+		return
+		;;
+	-f | --file | --check)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	-C | --comment)
+		COMPREPLY=()
+		return
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -y --public -l --fingerprint --check
+		--psk --import --export --part --force --json -h --help -V --version' -- "$cur")
+}
+
+complete -F _vault_keygen vault-keygen

@@ -1,0 +1,332 @@
+# Goal of this test: who types what README.md and the man pages say gets what they promise. The commands are taken
+# from there, not copied: only host names and ports are exchanged.
+
+load helper
+
+setup() {
+	local tool
+	vt_setup
+	mkdir bin
+	for tool in vault-keygen vault-listen vault-connect; do
+		printf '#!/bin/sh\nexec %s %s/%s "$@"\n' "$VT_WRAP" "$VT_BIN" "$tool" >"bin/$tool"
+		chmod +x "bin/$tool"
+	done
+	export PATH=$PWD/bin:$PATH XDG_RUNTIME_DIR=$PWD
+	pick_port
+	seq 20000 >whole.pdf
+	mkdir here there
+	cp whole.pdf here/report.pdf
+	mkdir here/photos
+	cp whole.pdf here/photos/1.jpg
+	: >here/photos/2.jpg
+}
+
+# A port that is free now; the default one may be in use on this machine.
+pick_port() {
+	start_listener --anonymous 127.0.0.1 0
+	PORT=$LISTEN_PORT
+	signal "$LISTEN_PID" TERM 10
+}
+
+# Read commands and adapt them: a listener without an address gets our port.
+adapt() {
+	sed -E -e 's/(server|backup)\.example\.org/localhost/g' -e "s/\\b(5004|7000)\\b/$PORT/g" \
+	    -e "/(^|[[:space:]])0 3>|vault\\.sock|vault-listen.*\\b$PORT\\b/!s/^([[:space:]]*vault-listen[^|&<>#]*[^|&<># ])/\\1 $PORT/"
+}
+
+# recipe NAME: the commands behind the marker "try: NAME" of README.md.
+recipe() {
+	local text
+	text=$(awk -v mark="<!-- try: $1 -->" '
+		$0 == mark { found = 1; next }
+		found && /^```/ { if (inside) exit; inside = 1; next }
+		found && inside' "$ROOT/README.md")
+	[ -n "$text" ] || fail "README.md has no commands for '$1'" || return 1
+	adapt <<<"$text"
+}
+
+# example PAGE WORDS: the command line of a man page that contains WORDS.
+example() {
+	local text
+	text=$(sed -n -e 's/\\e/\\/g' -e 's/^\.Dl \$ //p' "$ROOT/man/$1" | grep -F -- "$2")
+	[ "$(wc -l <<<"$text")" = 1 ] && [ -n "$text" ] || fail "$1: not one example with '$2': $text" || return 1
+	adapt <<<"$text"
+}
+
+# begin DIRECTORY COMMANDS: in the background, output in DIRECTORY.out; sets SPAWN_PID.
+begin() {
+	local dir=$1
+	shift
+	# timeout ends all that the commands have started.
+	spawn timeout -k 2 "$(scaled 60)" bash -c "cd '$dir' && $*" <"${STDIN:-/dev/null}" >"$dir.out" 2>"$dir.err"
+}
+
+listens() { (: <"/dev/tcp/127.0.0.1/$PORT"); }
+
+# receiver COMMANDS: begin them in there/, back when the port is open.
+receiver() {
+	begin there "$@"
+	RECEIVER=$SPAWN_PID
+	eventually 10 listens || { cat there.err; fail 'the listener does not listen'; }
+}
+
+sender() {
+	run bounded 30 bash -c "cd here && $*"
+	assert_success
+}
+
+finish() {
+	wait_for "$RECEIVER" 30
+	cat there.err
+	assert_equal "$status" 0
+}
+
+# A sender that is killed in the middle, once the listener has accepted it.
+cut_transfer() {
+	mkfifo half
+	exec 8<>half # held open: the sender's input does not end
+	spawn vault_connect -v --send-only localhost "$PORT" <half 2>cut.err
+	head -c 1000 whole.pdf >&8
+	eventually 10 grep -q 'connected with' cut.err
+	signal "$SPAWN_PID" KILL 10
+	exec 8>&-
+}
+
+identities() {
+	vault-keygen >/dev/null
+	cp "$CONFIG/identity.pub" "$CONFIG/authorized_keys"
+}
+
+@test "the first commands of README deliver a file" {
+	cp "$ROOT/README.md" .
+	run bounded 30 bash -c "$(recipe quick-start)"
+	assert_success
+	assert_line --regexp '^vk1[-_A-Za-z0-9]{47} '
+	assert_line delivered
+	assert_file_exist "$CONFIG/known_hosts"
+	run -0 cat "$CONFIG/known_hosts"
+	assert_line --regexp "^localhost:$PORT vk1"
+}
+
+@test "a file, to the listener" {
+	identities
+	receiver "$(recipe file-receive)"
+	sender "$(recipe file-send)"
+	finish
+	cmp whole.pdf there/report.pdf
+}
+
+@test "a file, from the listener" {
+	identities
+	STDIN=whole.pdf begin here "$(recipe file-offer)"
+	RECEIVER=$SPAWN_PID
+	eventually 10 listens
+	run bounded 30 bash -c "cd there && $(recipe file-fetch)"
+	assert_success
+	wait_for "$RECEIVER" 30
+	assert_equal "$status" 0
+	cmp whole.pdf there/report.pdf
+}
+
+@test "a directory, as an archive" {
+	identities
+	receiver "$(recipe directory-receive)"
+	sender "$(recipe directory-send)"
+	finish
+	diff -r here/photos there/photos
+}
+
+@test "a directory, unpacked on the fly" {
+	identities
+	receiver "$(recipe directory-pipe)"
+	sender "$(recipe directory-send)"
+	finish
+	diff -r here/photos there/photos
+	run -0 cat there.err
+	refute_output --partial 'not complete'
+}
+
+@test "a directory unpacked on the fly, cut: the recipe says so" {
+	identities
+	receiver "$(recipe directory-pipe)"
+	cut_transfer
+	eventually 20 grep 'not complete' there.err
+	wait_for "$RECEIVER" 30
+}
+
+@test "backups without an account: several, one cut, and a signal ends it" {
+	identities
+	mkdir here/Documents
+	cp whole.pdf here/Documents/
+	receiver "$(recipe backup-receive)"
+	sender "$(recipe backup-send)"
+	eventually 10 compgen -G 'there/backup-*.tar'
+	eventually 10 listens
+	cut_transfer
+	eventually 10 listens
+	assert_file_not_exist there/incoming
+	tar tf there/backup-*.tar
+	signal "$RECEIVER" TERM 10
+}
+
+@test "a pre-shared key, without identities" {
+	(cd here && bash -c "$(recipe psk-make)")
+	assert_equal "$(mode_of here/team.psk)" 600
+	cp here/team.psk there/
+	receiver "$(recipe psk-receive)"
+	vault-keygen --psk --force -f here/team.psk
+	run bounded 30 bash -c "cd here && $(recipe psk-send)"
+	assert_failure 5
+	cp there/team.psk here/
+	sender "$(recipe psk-send)"
+	finish
+	cmp whole.pdf there/report.pdf
+}
+
+@test "through a Unix socket" {
+	identities
+	begin there "$(recipe unix-receive)"
+	RECEIVER=$SPAWN_PID
+	eventually 10 test -S vault.sock
+	sender "$(recipe unix-send)"
+	finish
+	cmp whole.pdf there/report.pdf
+	assert_not_exist vault.sock
+}
+
+@test "the script with --ready-fd: complete, refused, cut" {
+	identities
+	begin there "$(recipe script)"
+	RECEIVER=$SPAWN_PID
+	eventually 10 grep -q 'send it to port [0-9]' there.out
+	PORT=$(grep -oE '[0-9]+$' there.out)
+	run bounded 30 vault_connect --anonymous --send-only localhost "$PORT" <whole.pdf
+	assert_failure 5
+	sender "$(recipe file-send)"
+	finish
+	grep -x 'upload is complete' there.out
+	cmp whole.pdf there/upload
+
+	rm there/upload
+	begin there "$(recipe script)"
+	RECEIVER=$SPAWN_PID
+	eventually 10 grep -q 'send it to port [0-9]' there.out
+	PORT=$(grep -oE '[0-9]+$' there.out)
+	cut_transfer
+	finish
+	grep -x 'cut; there is no upload' there.out
+	assert_not_exist there/upload
+}
+
+@test "through ssh: the listener's port and key come back" {
+	identities
+	cat >bin/ssh <<-'EOF'
+		#!/bin/sh
+		[ "$1" = -n ] && [ "$2" = localhost ] || exit 255
+		cd ../there && exec sh -c "$3" </dev/null
+	EOF
+	chmod +x bin/ssh
+	sender "$(recipe ssh)"
+	tar xf there/photos.tar -C there
+	diff -r here/photos there/photos
+	assert_not_exist "$CONFIG/known_hosts"
+}
+
+@test "keys: show, authorize, pin, probe" {
+	vault-keygen >printed
+	run -0 bash -c "$(recipe keys-show)"
+	assert_output --regexp "^([a-z2-7]{4}-){5}[a-z2-7]{4} $(cat printed)\$"
+	vault-keygen -f alice -C alice >/dev/null
+	bash -c "$(recipe keys-authorize)"
+	cp "$CONFIG/identity.pub" here/server.pub
+	receiver "$(recipe file-receive)"
+	run bounded 30 bash -c "cd here && $(recipe keys-pin)"
+	assert_failure 5
+	assert_output --partial 'authorized_keys'
+	cp alice "$CONFIG/identity"
+	run -0 bash -c "$(recipe probe)"
+	assert_line --regexp " key $(cut -d' ' -f1 printed)\$"
+	assert_line --regexp ' fingerprint '
+	assert_line --regexp ' protocol Noise_'
+	sender "$(recipe keys-pin)"
+	finish
+	cmp whole.pdf there/report.pdf
+}
+
+@test "man pages: one file, one directory, one key" {
+	identities
+	cp "$CONFIG/identity.pub" there/alice.pub
+	cp "$CONFIG/identity.pub" here/server.pub
+
+	receiver "$(example vault-listen.1 'vault-listen --recv-only -o')"
+	sender "$(example vault-connect.1 'vault-connect --send-only')"
+	finish
+	cmp whole.pdf there/report.pdf
+
+	begin here "$(example vault-listen.1 'tar cf')"
+	RECEIVER=$SPAWN_PID
+	eventually 10 listens
+	run bounded 30 bash -c "cd there && $(example vault-connect.1 photos.tar)"
+	assert_success
+	wait_for "$RECEIVER" 30
+	diff -r here/photos there/photos
+
+	rm there/report.pdf
+	receiver "$(example vault-listen.1 alice.pub)"
+	sender "$(example vault-connect.1 @server.pub)"
+	finish
+	cmp whole.pdf there/report.pdf
+}
+
+@test "man pages: waiting for a server that is not up yet, and looking who is there" {
+	identities
+	begin here "$(example vault-connect.1 --retry)"
+	RETRYING=$SPAWN_PID
+	receiver "$(example vault-listen.1 'vault-listen --recv-only -o')"
+	wait_for "$RETRYING" 30
+	assert_equal "$status" 0
+	finish
+	receiver "$(recipe file-receive)"
+	run -0 bash -c "$(example vault-connect.1 'vault-connect -z')"
+	assert_line --regexp ' protocol Noise_'
+	signal "$RECEIVER" TERM 10
+}
+
+@test "vault(7): its commands are those of README, which are tried above" {
+	local line count=0
+	tr -s ' ' <"$ROOT/README.md" | sed -E -e 's/(<|>>) /\1/' -e 's/backup\.example/server.example/' >readme
+	sed -n 's/^\.Dl \$ //p; s/^\.Dl //p' "$ROOT/man/vault.7" | sed -E 's/(<|>>) /\1/' >commands
+	while IFS= read -r line; do
+		grep -qF -- "$line" readme || fail "README.md has not: $line"
+		count=$((count + 1))
+	done <commands
+	[ $count -gt 5 ]
+}
+
+@test "vault-protocol(5): the worked example of a key" {
+	local line
+	# Commands and what they print, joined where a line goes on.
+	sed -n '/made public here/,/^\.Ed/p' "$ROOT/man/vault-protocol.5" | sed -n '/^\.Bd/,/^\.Ed/p' | sed '/^\./d' >shown
+	sed -e ':a' -e '/|$/{N;s/\n */ /;ba' -e '}' shown >joined
+	grep -c '^\$' joined | grep -x 3
+	while IFS= read -r line; do
+		echo "$line"
+		case $line in '$ '*) bash -c "${line#??}" ;; esac
+	done < <(grep '^\$' joined) >really
+	diff joined really
+	grep -F "$(tail -n 1 example | cut -d' ' -f1)" "$ROOT/man/vault-protocol.5"
+}
+
+@test "the exit statuses of README are those of the man pages" {
+	local n
+	for n in 0 1 2 3 4 5 6 7 8 9 141 128+n; do
+		grep -qF "| $n |" "$ROOT/README.md" || fail "README.md: no status $n"
+		grep -qxF ".It $n" "$ROOT/man/vault-listen.1" || fail "vault-listen.1: no status $n"
+		grep -qxF ".It $n" "$ROOT/man/vault-connect.1" || fail "vault-connect.1: no status $n"
+	done
+}
+
+@test "man pages are clean, and refer only to each other and to what systems have" {
+	command -v mandoc >/dev/null || skip 'mandoc is not installed'
+	mandoc -T lint -W warning "$ROOT"/man/*.[1-9]
+}

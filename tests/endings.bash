@@ -1,0 +1,151 @@
+# shellcheck disable=SC2034 # variables are for the stories
+# endings: further words for the stories, about how a session ends and what people are told. After `load helper`.
+
+# ---- people ----
+
+# people: a server and a client, each with a configuration directory of its own and an identity in it, and the
+# client's key in the server's authorized_keys. Sets SERVER_DIR, CLIENT_DIR, SERVER_KEY, CLIENT_KEY.
+people() {
+	strangers
+	XDG_CONFIG_HOME=$PWD/server bounded 10 vault_keygen -C server >/dev/null
+	XDG_CONFIG_HOME=$PWD/client bounded 10 vault_keygen -C client >/dev/null
+	SERVER_KEY=$(key_of "$SERVER_DIR/identity.pub")
+	CLIENT_KEY=$(key_of "$CLIENT_DIR/identity.pub")
+	cp "$CLIENT_DIR/identity.pub" "$SERVER_DIR/authorized_keys"
+}
+
+# strangers: two directories, no keys.
+strangers() {
+	mkdir -p server/vault-tools client/vault-tools
+	SERVER_DIR=$PWD/server/vault-tools
+	CLIENT_DIR=$PWD/client/vault-tools
+}
+
+key_of() { cut -d ' ' -f 1 "$1"; }
+fingerprint_of() { bounded 10 vault_keygen -l -f "$1" | cut -d ' ' -f 1; }
+
+# ---- the two tools ----
+
+# serve ARGS...: start_listener with the server's configuration. On a Unix socket of this test, where no other
+# process can be in the way, unless SERVE_AT says where.
+serve() {
+	local at
+	# shellcheck disable=SC2206
+	at=(${SERVE_AT:-"$PWD/sock"})
+	XDG_CONFIG_HOME=$PWD/server start_listener "$@" "${at[@]}"
+}
+
+# client ARGS...: vault-connect with the client's configuration, to its end. Sets status; what it wrote is in
+# client.out and client.err. CLIENT_STDIN may name its input.
+client() {
+	status=0
+	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-20}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
+	    >client.out 2>client.err || status=$?
+}
+
+# start_client ARGS...: the same, in the background. Sets CLIENT_PID.
+start_client() {
+	XDG_CONFIG_HOME=$PWD/client spawn vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" >"${CLIENT_STDOUT:-client.out}" \
+	    2>"${CLIENT_STDERR:-client.err}"
+	CLIENT_PID=$SPAWN_PID
+}
+
+# meet LISTENER-STATUS CLIENT-STATUS CLIENT-ARGS...: one client to the listener's end; both statuses as given.
+meet() {
+	local listener=$1 connect=$2
+	shift 2
+	client "$@"
+	expect_status "$connect" vault-connect client.err
+	ended "$LISTEN_PID" "$listener" vault-listen "$LISTEN_ERR"
+}
+
+# ended PID STATUS NAME [FILE]: a process of spawn() ends with this status.
+ended() {
+	wait_for "$1" 20
+	expect_status "$2" "$3" "${4:-}"
+}
+
+expect_status() {
+	[ "$status" = "$1" ] && return
+	echo "$2 ended with status $status, expected: $1; it says:" >&2
+	[ -z "${3:-}" ] || cat -v "$3" >&2
+	return 1
+}
+
+# ---- what is said ----
+
+# no_controls FILE: nothing that a terminal would take for a command, and no line of nonsense.
+no_controls() {
+	if LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$1"; then
+		echo "control characters in $1:" >&2
+		cat -v "$1" >&2
+		return 1
+	fi
+}
+
+# one_line FILE TEXT...: it holds one line of one tool, with every TEXT in it, and no control characters.
+one_line() {
+	local file=$1 text
+	shift
+	if [ "$(wc -l <"$file")" != 1 ] || ! grep -qE '^vault-(listen|connect|keygen): .' "$file"; then
+		echo "$file: not one line of a tool:" >&2
+		cat -v "$file" >&2
+		return 1
+	fi
+	no_controls "$file"
+	says "$file" "$@"
+}
+
+says() {
+	local file=$1 text
+	shift
+	for text in "$@"; do
+		grep -qF -e "$text" "$file" && continue
+		echo "$file does not say '$text', but:" >&2
+		cat -v "$file" >&2
+		return 1
+	done
+}
+
+silent() {
+	local file
+	for file in "$@"; do
+		[ ! -s "$file" ] && continue
+		echo "$file is not empty:" >&2
+		cat -v "$file" >&2
+		return 1
+	done
+}
+
+# ---- input that stays open ----
+
+# hold NAME [TEXT]: a fifo NAME. Whoever reads it gets TEXT, then nothing, until release.
+hold() {
+	rm -f "$1" "$1.go"
+	mkfifo "$1"
+	# shellcheck disable=SC2016
+	spawn bash -c 'exec 8>"$0"; printf %s "$1" >&8; until [ -e "$0.go" ]; do sleep 0.02; done; cat "$0.go" >&8' \
+	    "$PWD/$1" "${2:-}" </dev/null
+	HOLD_PID=$SPAWN_PID
+}
+
+# release NAME [TEXT]: write TEXT, then end it.
+release() {
+	printf %s "${2:-}" >"$1.tmp"
+	mv "$1.tmp" "$1.go"
+}
+
+# ---- waiting for what is said ----
+
+# told SECONDS FILE TEXT: until FILE holds TEXT.
+told() { eventually "$1" grep -qF -e "$3" "$2"; }
+
+size_of() { stat -c %s "$1" 2>/dev/null || stat -f %z "$1"; }
+has_size() { [ "$(size_of "$1")" -ge "$2" ]; }
+
+# seconds COMMAND...: how long it took, in milliseconds, in TOOK.
+timed() {
+	local begin=${EPOCHREALTIME/./}
+	"$@"
+	TOOK=$(((${EPOCHREALTIME/./} - begin) / 1000))
+}
