@@ -249,6 +249,18 @@ int common_help(const char *prog, const char *text)
 	return common_close_stdout(prog, 0);
 }
 
+int common_exit(int status)
+{
+	int number = status - 128;
+
+	if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
+		fflush(NULL);
+		signal(number, SIG_DFL);
+		raise(number);
+	}
+	return status;
+}
+
 /* A file opened later must not become one of the standard descriptors. */
 static int common_descriptors(void)
 {

@@ -121,6 +121,10 @@ void common_json_text(json_t *object, const char *name, const char *text);
 /* Let JSON values live in guarded memory from now on; before the first value is made. */
 void common_json_guard(void);
 
+/* The last word of main(): a status that stands for INT, TERM or HUP makes the process end by that
+ * very signal, so that a shell's loop ends with it. Otherwise returns ${status}. */
+int common_exit(int status);
+
 /* At the start of main(): secrets stay out of core dumps and away from debuggers; a full disk, a
  * file size limit or a closed pipe becomes an error of write(2) instead of a signal; libsodium is
  * ready; descriptors 0, 1 and 2 are open. SIGPIPE and SIGXFSZ stay ignored across exec: give a

@@ -114,7 +114,7 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 		s->stream.recv_only = true;
 		return 0;
 	case 'o':
-		s->stream.output = a->value;
+		s->stream.output = strcmp(a->value, "-") == 0 ? NULL : a->value;
 		return *a->value ? 0 : common_bad(a, "the name is empty");
 	case ARGS_COMPRESS:
 		return take_compress(s, a);

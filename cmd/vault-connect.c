@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "proto/handshake.h"
 #include "run/client.h"
 #include "run/keyfile.h"
 #include "run/log.h"
@@ -19,10 +20,11 @@ struct opts {
 };
 
 static const char help[] =
-    "Usage: vault-connect [OPTION...] HOST PORT\n"
+    "Usage: vault-connect [OPTION...] HOST [PORT]\n"
     "       vault-connect [OPTION...] HOST:PORT | /unix/path\n"
     "Send standard input to a vault-listen, and what comes back to standard output, encrypted.\n"
     "Exit status 0 means that every byte was delivered, and the peer said so.\n"
+    "Without PORT it is 5004.\n"
     "\n"
     "  -r, --remote-key KEY        the server's public key must be this one (or @FILE that holds it)\n"
     "      --known-hosts FILE      remembered server keys (default: ~/.config/vault-tools/known_hosts)\n"
@@ -115,7 +117,7 @@ static int options_address(struct opts *o, const struct common_args *a)
 	if (!o->client.to.is_unix && o->client.to.any_host)
 		return common_usage(PROG, "no HOST given");
 	if (!o->client.to.is_unix && !o->client.to.has_port)
-		return common_usage(PROG, "no PORT given");
+		o->client.to.port = HANDSHAKE_DEFAULT_PORT;
 	if (!o->client.to.is_unix && o->client.to.port == 0)
 		return common_usage(PROG, "port 0 cannot be connected to");
 	return 0;
@@ -148,11 +150,12 @@ static int options_check(struct opts *o, const struct common_args *a)
 static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct error *e)
 {
 	struct client_options *c = &o->client;
+	struct error why = {0};
 
 	if (o->remote_key) {
 		c->judge.pinned = true;
-		if (keyfile_read_public(&c->judge.pin, NULL, o->remote_key, e) < 0)
-			return -1;
+		if (keyfile_read_public(&c->judge.pin, NULL, o->remote_key, &why) < 0)
+			return error_set(e, why.code, why.blame, "--remote-key: %s", why.text);
 	}
 	if (stream_args_load(&o->args, o->args.anonymous, e) < 0)
 		return -1;
@@ -200,5 +203,5 @@ int main(int argc, char **argv)
 		status = client_run(&o.client);
 	stream_args_free(&o.args);
 	common_try(PROG, status);
-	return o.client.probe ? common_close_stdout(PROG, status) : status;
+	return common_exit(o.client.probe ? common_close_stdout(PROG, status) : status);
 }

@@ -230,5 +230,5 @@ int main(int argc, char **argv)
 		status = listener_run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
-	return common_try(PROG, status);
+	return common_exit(common_try(PROG, status));
 }

@@ -167,6 +167,11 @@ static bool allowed(const struct handshake *h)
 {
 	char pattern[64];
 
+	/* What is allowed but cannot be done for want of a key is no better than not allowed. */
+	if ((noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk) ||
+	    (noise_protocol_needs_remote(&h->protocol, false) &&
+		(!h->config.remote_static || h->protocol.dh != DH_25519)))
+		return false;
 	noise_protocol_pattern(&h->protocol, pattern, sizeof pattern);
 	for (size_t i = 0; i < h->config.allowed_count; i++) {
 		const char *a = h->config.allowed[i];
@@ -241,6 +246,10 @@ static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
 		unreadable(h, rc);
 		return;
 	}
+	if (plen > 0) {
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's handshake message has a payload, which vault/1 does not allow");
+		return;
+	}
 	h->completed++;
 	advance(h);
 }
@@ -295,8 +304,9 @@ void handshake_told(const struct handshake_config *config, const struct noise_pr
 		break;
 	case REFUSE_KEYS:
 		error_set(e, ERROR_AUTH, BLAME_PEER, "%s",
-		    psk ? "the peer has a different pre-shared key: compare both --psk-file"
-			: "the peer does not have the key that is pinned or remembered for it");
+		    psk					      ? "the peer has a different pre-shared key: compare both --psk-file"
+		    : noise_protocol_needs_remote(p, true) ? "the peer does not have the key that is pinned or remembered for it"
+							      : "the peer could not read the handshake: forged or damaged on the way");
 		break;
 	default:
 		error_set(e, ERROR_NETWORK, BLAME_PEER, "the peer refused the handshake (code %u)", code);

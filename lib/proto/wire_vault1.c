@@ -156,9 +156,9 @@ static int on_eof(struct session *s, const uint8_t *body, size_t n)
 /* How the peer's report about its output is told to a person. Status 0 needs no words. */
 static void report(struct session *s, const char *what)
 {
-	if (s->peer.status == RECEIPT_CHILD)
+	if (s->peer.status == RECEIPT_CHILD && s->peer.detail != 0)
 		session_note(s, ERROR_PEER, BLAME_PEER, "the peer's command ended with status %u", s->peer.detail);
-	else if (s->peer.status != RECEIPT_DONE)
+	else if (s->peer.status != RECEIPT_DONE && s->peer.status != RECEIPT_CHILD)
 		session_note(s, ERROR_PEER, BLAME_PEER, "%s", what);
 }
 
@@ -195,9 +195,12 @@ static int on_stop(struct session *s, const uint8_t *body, size_t n)
 	s->peer.status = body[8];
 	s->peer.detail = body[9];
 	s->eof_want = true;
-	if (s->peer.status == RECEIPT_DONE && s->peer.detail == STOP_ONE_WAY && s->sent > written)
-		session_note(s, ERROR_PEER, BLAME_PEER, "the peer takes no input (it only sends)");
-	else if (s->peer.status != RECEIPT_FAILED || s->sent > written || !s->eof_sent) /* else nothing was lost */
+	/* What was sent and not taken is lost, whatever the reason. (A command that ended with 0 has
+	 * had all that it wanted.) */
+	if (s->peer.status == RECEIPT_DONE && s->sent > written)
+		session_note(s, ERROR_PEER, BLAME_PEER, "the peer took only %llu of %llu bytes%s", (unsigned long long)written,
+		    (unsigned long long)s->sent, s->peer.detail == STOP_ONE_WAY ? " (it only sends)" : " and wants no more");
+	else if (s->peer.status != RECEIPT_FAILED || s->sent > written || !s->eof_sent)
 		report(s, "the peer's output failed or its reader went away");
 	return 0;
 }

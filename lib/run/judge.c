@@ -78,9 +78,11 @@ const char *judge_server_changed(const struct judge_server *j, const struct sess
 /* A server without a key of its own (pattern NN and the like, or a 448 one made for the run). */
 static const char *verdict_no_key(const struct judge_server *j, char why[JUDGE_TEXTMAX])
 {
-	if (j->pinned || j->list.count > 0)
-		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol, but one is %s for it", j->name,
-		    j->pinned ? "given with --remote-key" : "remembered");
+	if (j->pinned)
+		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol, but --remote-key gives one", j->name);
+	else if (j->list.count > 0)
+		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol, but one is remembered for it (%s:%u): use another "
+		    "--protocol, or remove that line", j->name, j->list.path, j->list.entries[0].line);
 	else if (j->trust == JUDGE_STRICT && !j->psk)
 		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol (--trust=strict wants one)", j->name);
 	else

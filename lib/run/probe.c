@@ -8,7 +8,7 @@
 
 static int put_json(json_t *o)
 {
-	int rc = o ? json_dumpf(o, stdout, JSON_COMPACT) : -1;
+	int rc = o ? json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) : -1;
 
 	json_decref(o);
 	return rc < 0 || putchar('\n') == EOF ? error_status(ERROR_IO) : 0;

@@ -10,6 +10,8 @@
 #include "log.h"
 
 #define LOOK_SECONDS 0.5
+/* A reader like tar leaves when it has seen enough; the peer's end may be right behind. */
+#define READER_GRACE_SECONDS 0.5
 #define TELL_WAITING_MS 5000
 #define STATUS_BROKEN_PIPE (128 + 13) /* what a shell shows for SIGPIPE */
 
@@ -69,15 +71,36 @@ static void read_input(struct pump *p)
 	}
 }
 
+/* The peer wants no more. What is left in our input then is not delivered, and that is no success. */
+static void stop_input(struct pump *p)
+{
+	const struct session_peer *peer = session_peer(&p->conn->session);
+	uint8_t byte;
+	struct iovec one = {&byte, 1};
+
+	p->input_ended = true;
+	watch(p, &p->input, false);
+	if (!peer->stopped || peer->status != RECEIPT_DONE || (p->ep->ops->may_read && !p->ep->ops->may_read(p->ep)))
+		return;
+	if (p->ep->ops->read(p->ep, &one, 1) > 0)
+		error_set(&p->error, ERROR_PEER, BLAME_PEER, "the peer takes no more, but there is more in %s", p->ep->in_name);
+}
+
 /* ---- the peer's data, toward our output ---- */
+
+static void unwatch_output(struct pump *p)
+{
+	watch(p, &p->output, false);
+	watch(p, &p->reader_gone, false);
+	ev_timer_stop(p->loop, &p->grace);
+}
 
 static void abort_output(struct pump *p)
 {
 	if (p->output_ended)
 		return;
 	p->output_ended = true;
-	watch(p, &p->output, false);
-	watch(p, &p->reader_gone, false);
+	unwatch_output(p);
 	p->ep->ops->abort(p->ep);
 }
 
@@ -125,8 +148,7 @@ static void finish_output(struct pump *p)
 
 	if (!p->output_ended) {
 		p->output_ended = true;
-		watch(p, &p->output, false);
-		watch(p, &p->reader_gone, false);
+		unwatch_output(p);
 		rc = p->ep->ops->end(p->ep, &p->error);
 	}
 	session_receipt(s, rc == 0 ? RECEIPT_DONE : RECEIPT_FAILED, 0);
@@ -161,18 +183,27 @@ static void on_output(struct ev_loop *loop, ev_io *w, int events)
 	kick(w->data);
 }
 
+static void on_grace_over(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct pump *p = w->data;
+
+	(void)loop;
+	(void)events;
+	output_failed(p, EPIPE);
+	kick(p);
+}
+
 /* A pipe whose reader has left reports an error, even while there is nothing to write. */
 static void on_reader_gone(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct pump *p = w->data;
 	struct pollfd fd = {.fd = p->ep->out_fd, .events = 0};
 
-	(void)loop;
 	(void)events;
 	if (poll(&fd, 1, 0) < 1 || !(fd.revents & POLLERR))
 		return;
-	output_failed(p, EPIPE);
-	kick(p);
+	ev_io_stop(loop, w);
+	ev_timer_start(loop, &p->grace);
 }
 
 static void tell_waiting(struct pump *p)
@@ -262,10 +293,8 @@ bool pump_step(struct pump *p)
 	state = session_state(s);
 	if (state & SESSION_FINISH_APP)
 		finish_output(p);
-	if ((state & SESSION_INPUT_DONE) && !p->input_ended) {
-		p->input_ended = true;
-		watch(p, &p->input, false);
-	}
+	if ((state & SESSION_INPUT_DONE) && !p->input_ended)
+		stop_input(p);
 	conn_update(p->conn);
 	state = session_state(s);
 	if (state & SESSION_CLOSED) {
@@ -289,10 +318,16 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	ev_io_init(&p->input, on_input, ep->in_fd, EV_READ);
 	ev_io_init(&p->output, on_output, ep->out_fd, EV_WRITE);
 	ev_io_init(&p->reader_gone, on_reader_gone, ep->out_fd, EV_READ);
+<<<<<<< HEAD
 	rate_init(&p->rate, rate, 0, clock_ms());
 	ev_timer_init(&p->pace, on_pace, 0., 0.);
 	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
 	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->pace.data = p;
+=======
+	ev_timer_init(&p->grace, on_grace_over, READER_GRACE_SECONDS, 0.);
+	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
+	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->grace.data = p;
+>>>>>>> main
 	if (ep->out_fd < 0)
 		p->output_ended = true;
 	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode))

@@ -22,6 +22,7 @@ struct pump {
 	ev_io input, output, reader_gone;
 	struct rate rate;
 	ev_timer pace; /* until the rate limit lets us go on */
+	ev_timer grace; /* our reader has left: is the peer's end right behind? */
 	ev_timer look; /* terminal in the foreground again? waiting only for our own input? */
 	struct error error; /* of the endpoint; it counts before the session's */
 	bool input_ended, output_ended, aborted;

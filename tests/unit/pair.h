@@ -22,6 +22,7 @@
 struct cable {
 	uint8_t *bytes;
 	size_t head, tail, cap;
+	size_t withheld;    /* so many of the last bytes are still on their way */
 	size_t cut_at;	    /* the transport ends after so many bytes */
 	size_t flip_at;	    /* this byte is changed by ${flip} on its way */
 	uint8_t flip;
@@ -94,7 +95,9 @@ static inline void cable_put(struct cable *c, const uint8_t *bytes, size_t n)
 
 static inline size_t cable_end(const struct cable *c)
 {
-	return c->tail < c->cut_at ? c->tail : c->cut_at;
+	size_t end = c->tail - c->withheld;
+
+	return end < c->cut_at ? end : c->cut_at;
 }
 
 static inline bool cable_over(const struct cable *c)
