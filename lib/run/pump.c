@@ -318,16 +318,11 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	ev_io_init(&p->input, on_input, ep->in_fd, EV_READ);
 	ev_io_init(&p->output, on_output, ep->out_fd, EV_WRITE);
 	ev_io_init(&p->reader_gone, on_reader_gone, ep->out_fd, EV_READ);
-<<<<<<< HEAD
 	rate_init(&p->rate, rate, 0, clock_ms());
 	ev_timer_init(&p->pace, on_pace, 0., 0.);
-	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
-	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->pace.data = p;
-=======
 	ev_timer_init(&p->grace, on_grace_over, READER_GRACE_SECONDS, 0.);
 	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
-	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->grace.data = p;
->>>>>>> main
+	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->grace.data = p->pace.data = p;
 	if (ep->out_fd < 0)
 		p->output_ended = true;
 	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode))
