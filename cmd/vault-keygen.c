@@ -35,7 +35,7 @@ static const char help[] =
     "  -f, --file FILE       the key file instead of the default one; a new identity goes to FILE\n"
     "                        and FILE.pub; '-' is standard input or output\n"
     "  -C, --comment TEXT    comment of a new key (default: user@host)\n"
-    "  -y, --public          print the public key of a secret key\n"
+    "  -y, --public          print the public key of a key file\n"
     "  -l, --fingerprint     print fingerprint, public key and comment of a key\n"
     "      --check FILE      say what FILE is and whether it is in order\n"
     "      --psk             a pre-shared key, to standard output or to -f FILE\n"

@@ -71,8 +71,7 @@ setup() {
 }
 
 @test "--trust=any: accepted with a warning each time, never remembered" {
-	local i
-	for i in 1 2; do
+	for _ in 1 2; do
 		serve
 		meet 0 0 --trust=any "$AT"
 		one_line client.err "warning: the key of $AT is unknown" 'accepted unchecked' \

@@ -26,13 +26,19 @@ fingerprint_of() { bounded 10 vault_keygen -l -f "$1" | cut -d ' ' -f 1; }
 
 # ---- the two tools ----
 
+# A shell without job control lets what it starts in the background ignore SIGINT, and our tools respect that.
+vt_interruptible() {
+	trap - INT QUIT
+	exec "$@"
+}
+
 # serve ARGS...: start_listener with the server's configuration. On a Unix socket of this test, where no other
 # process can be in the way, unless SERVE_AT says where.
 serve() {
 	local at
 	# shellcheck disable=SC2206
 	at=(${SERVE_AT:-"$PWD/sock"})
-	XDG_CONFIG_HOME=$PWD/server start_listener "$@" "${at[@]}"
+	VT_WRAP="vt_interruptible $VT_WRAP" XDG_CONFIG_HOME=$PWD/server start_listener "$@" "${at[@]}"
 }
 
 # client ARGS...: vault-connect with the client's configuration, to its end. Sets status; what it wrote is in
@@ -45,7 +51,7 @@ client() {
 
 # start_client ARGS...: the same, in the background. Sets CLIENT_PID.
 start_client() {
-	XDG_CONFIG_HOME=$PWD/client spawn vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" >"${CLIENT_STDOUT:-client.out}" \
+	VT_WRAP="vt_interruptible $VT_WRAP" XDG_CONFIG_HOME=$PWD/client spawn vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" >"${CLIENT_STDOUT:-client.out}" \
 	    2>"${CLIENT_STDERR:-client.err}"
 	CLIENT_PID=$SPAWN_PID
 }
@@ -148,4 +154,31 @@ timed() {
 	local begin=${EPOCHREALTIME/./}
 	"$@"
 	TOOK=$(((${EPOCHREALTIME/./} - begin) / 1000))
+}
+
+# ---- what else may sit at the other end of a connection ----
+
+# odd KIND [ARG...]: tests/peers/odd_server.py in the background; sets ODD_PID and ODD_PORT. It stays until odd_end
+# or the end of the test.
+odd() {
+	local out=$BATS_TEST_TMPDIR/odd.$((++VT_COUNT))
+	find_python socket
+	: >"$out"
+	[ -e odd.stdin ] || hold odd.stdin
+	spawn "$PYTHON" "$ROOT/tests/peers/odd_server.py" "$@" <odd.stdin >"$out"
+	ODD_PID=$SPAWN_PID
+	ODD_OUT=$out
+	eventually 10 vt_has_line "$out"
+	ODD_PORT=$(head -n 1 "$out")
+}
+
+# link [RELAY-OPTIONS...]: a relay in front of what serve() began; sets LINK (a Unix socket) and LINK_PID.
+link() {
+	local ready=$BATS_TEST_TMPDIR/link.$((++VT_COUNT))
+	LINK=$BATS_TEST_TMPDIR/l$VT_COUNT
+	: >"$ready"
+	spawn "$VT_BUILD/tests/relay" --to "$LISTEN_PATH" --listen "$LINK" --report "$BATS_TEST_TMPDIR/link.report" "$@" \
+	    </dev/null >"$ready"
+	LINK_PID=$SPAWN_PID
+	eventually 10 vt_has_line "$ready"
 }

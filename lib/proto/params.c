@@ -208,9 +208,29 @@ static bool get_pair(const msgpack_object_kv *kv, struct params *p)
 	}
 }
 
+/* Has this known key stood in the map before? ${seen} has a bit for each. */
+static bool again(const msgpack_object_kv *kv, unsigned *seen)
+{
+	static const char known[] = "zftpkni";
+	const char *at;
+	unsigned bit;
+
+	if (kv->key.type != MSGPACK_OBJECT_STR || kv->key.via.str.size != 1)
+		return false;
+	at = memchr(known, kv->key.via.str.ptr[0], sizeof known - 1);
+	if (!at)
+		return false;
+	bit = 1U << (at - known);
+	if (*seen & bit)
+		return true;
+	*seen |= bit;
+	return false;
+}
+
 int params_decode(struct params *p, const uint8_t *in, size_t n, const char **why)
 {
 	msgpack_unpacked result;
+	unsigned seen = 0;
 	size_t off = 0;
 	int rc = -1;
 
@@ -225,10 +245,16 @@ int params_decode(struct params *p, const uint8_t *in, size_t n, const char **wh
 		*why = "the parameters are not a map";
 		goto out;
 	}
-	*why = "a parameter has the wrong type";
-	for (uint32_t i = 0; i < result.data.via.map.size; i++)
-		if (!get_pair(&result.data.via.map.ptr[i], p))
+	for (uint32_t i = 0; i < result.data.via.map.size; i++) {
+		const msgpack_object_kv *kv = &result.data.via.map.ptr[i];
+
+		*why = "a parameter stands twice in the map";
+		if (again(kv, &seen))
 			goto out;
+		*why = "a parameter has the wrong type";
+		if (!get_pair(kv, p))
+			goto out;
+	}
 	rc = 0;
 out:
 	msgpack_unpacked_destroy(&result);

@@ -1,7 +1,7 @@
 /*
  * params: the msgpack maps in OPEN and READY (vault/1 section 2).
  *
- * At most PARAMS_MAX bytes; unknown keys are ignored; a known key of the wrong type, a second
+ * At most PARAMS_MAX bytes; unknown keys are ignored; a known key twice or of the wrong type, a second
  * map, trailing bytes, nesting deeper than PARAMS_DEPTH or a count larger than the bytes that
  * follow could hold make the whole map an error. Keys are one-letter strings:
  *   z bool   compression offered (OPEN) or chosen (READY)

@@ -81,6 +81,7 @@ struct session_config {
 	int level;	  /* zstd level */
 	bool messages;	  /* offer or agree to keep message boundaries */
 	bool wait_ready;  /* initiator: no data before READY, so that all can be tried again */
+	bool send_nothing; /* one-way: our direction is empty, so nothing of it needs a receipt */
 	bool take_nothing; /* one-way: refuse the peer's direction (STOP at once) */
 	int64_t handshake_ms; /* whole handshake up to OPEN/READY; 0 = none. So all below. */
 	int64_t keepalive_ms; /* silence before a PING */

@@ -317,9 +317,12 @@ static bool v1_all_said(const struct session *s)
 	return s->eof_sent && (s->receipt_sent || s->stop_sent);
 }
 
+/* In one-way modes only the direction in use counts. */
 static bool v1_all_heard(const struct session *s)
 {
-	return s->peer_eof && (s->peer.receipted || s->peer.stopped);
+	bool confirmed = s->peer.receipted || s->peer.stopped || (s->config.send_nothing && s->sent == 0);
+
+	return confirmed && (s->peer_eof || (s->config.take_nothing && s->stop_sent));
 }
 
 /*

@@ -104,6 +104,15 @@ static void on_signal(int number, void *owner)
 	on_changed(conn, c);
 }
 
+/* While a connection is under way the loop does not run: let it see signals. */
+static bool interrupted(void *owner)
+{
+	struct client *c = owner;
+
+	ev_run(c->loop, EVRUN_NOWAIT);
+	return c->signal != 0;
+}
+
 /* ---- one try ---- */
 
 static int start_session(struct client *c, int fd, int64_t deadline, struct error *e)
@@ -318,6 +327,8 @@ int client_run(struct client_options *o)
 	if (stream_open(&c.stream, c.loop, o->probe ? &none : &o->stream, &e) < 0)
 		goto fail;
 	c.stream.options = &o->stream;
+	o->socket.interrupted = interrupted;
+	o->socket.owner = &c;
 	signals_start(&c.signals, c.loop, on_signal, &c);
 	run_tries(&c, &e);
 	status = outcome(&c, &e);

@@ -129,7 +129,11 @@ static void on_signal(int number, void *owner)
 	l->signal = number;
 	if (!l->stream.pumping || l->cut) {
 		stop(l);
-	} else if (first && l->o->drain_ms > 0) {
+	} else if (first && l->o->drain_ms == 0) {
+		log_info(1, "shutting down when the session has finished; another signal ends it now");
+	} else if (first) {
+		log_info(1, "shutting down: the session may finish within %.1f s, another signal ends it now",
+		    (double)l->o->drain_ms / 1000);
 		ev_timer_set(&l->drain_timer, (double)l->o->drain_ms / 1000, 0.);
 		ev_timer_start(l->loop, &l->drain_timer);
 	} else {

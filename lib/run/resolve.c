@@ -81,24 +81,37 @@ static struct query *make_query(const char *host, uint16_t port, const struct so
 	return q;
 }
 
-/* True if the answer came in time. */
-static bool wait_for(struct query *q, int64_t deadline)
+static bool wait_slice(struct query *q, int64_t end)
 {
-	struct timespec until = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
+	struct timespec until = {.tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000};
 	int rc = 0;
 	bool done;
 
 	pthread_mutex_lock(&q->lock);
 	while (!q->done && rc == 0)
-		rc = deadline < 0 ? pthread_cond_wait(&q->ready, &q->lock)
-				  : pthread_cond_timedwait(&q->ready, &q->lock, &until);
+		rc = pthread_cond_timedwait(&q->ready, &q->lock, &until);
 	done = q->done;
 	pthread_mutex_unlock(&q->lock);
 	return done;
 }
 
+/* 0 when there is an answer, or -1. */
+static int wait_for(struct query *q, int64_t deadline, const struct socket_options *o, struct error *e)
+{
+	for (;;) {
+		int64_t now = clock_ms(), slice = now + SOCKET_SLICE_MS;
+
+		if (wait_slice(q, deadline >= 0 && deadline < slice ? deadline : slice))
+			return 0;
+		if (o->interrupted && o->interrupted(o->owner))
+			return error_set(e, ERROR_TRUNCATED, BLAME_LOCAL, "interrupted");
+		if (deadline >= 0 && clock_ms() >= deadline)
+			return error_set(e, ERROR_TIMEOUT, BLAME_PEER, "timeout: no answer about the name '%s'", q->host);
+	}
+}
+
 /* Names need the network and so a thread with a deadline; numbers do not. */
-static bool ask(struct query *q, int64_t deadline)
+static int ask(struct query *q, int64_t deadline, const struct socket_options *o, struct error *e)
 {
 	int wanted = q->hints.ai_flags;
 	pthread_t thread;
@@ -106,16 +119,16 @@ static bool ask(struct query *q, int64_t deadline)
 	q->hints.ai_flags |= AI_NUMERICHOST;
 	look_up(q);
 	if (q->rc == 0 || q->passive || (wanted & AI_NUMERICHOST))
-		return true;
+		return 0;
 	q->hints.ai_flags = wanted;
 	q->users = 2;
 	if (pthread_create(&thread, NULL, look_up_thread, q) != 0) {
 		q->users = 1;
 		look_up(q);
-		return true;
+		return 0;
 	}
 	pthread_detach(thread);
-	return wait_for(q, deadline);
+	return wait_for(q, deadline, o, e);
 }
 
 struct addrinfo *resolve(const char *host, uint16_t port, const struct socket_options *o,
@@ -128,8 +141,8 @@ struct addrinfo *resolve(const char *host, uint16_t port, const struct socket_op
 		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "out of memory");
 		return NULL;
 	}
-	if (!ask(q, deadline)) {
-		error_set(e, ERROR_TIMEOUT, BLAME_PEER, "timeout: no answer about the name '%s'", host);
+	if (ask(q, deadline, o, e) < 0) {
+		found = NULL;
 	} else if (q->rc != 0) {
 		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "cannot resolve '%s': %s", host ? host : "*",
 		    q->rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(q->rc));

@@ -41,22 +41,20 @@ static void judge(struct server *srv, struct conn *c)
 static void on_changed(struct conn *c, void *owner)
 {
 	struct server *srv = owner;
-	unsigned state = session_state(&c->session);
+	bool served;
 
-	if (state & SESSION_JUDGE) {
+	if (session_state(&c->session) & SESSION_JUDGE)
 		judge(srv, c);
-		state = session_state(&c->session);
-	}
-	if (state & SESSION_CLOSED)
-		drop(srv, c);
-	else if ((state & SESSION_READY) && !session_peer(&c->session)->probe) {
-		if (srv->busy) {
-			session_refuse_busy(&c->session);
-			conn_update(c);
-			return;
-		}
+	/* One that was let in counts, even if it has closed already by the same segment. */
+	served = c->session.ready && !session_peer(&c->session)->probe;
+	if (served && !srv->busy) {
 		forget(srv, c);
 		srv->hooks.ready(srv, c);
+	} else if (session_state(&c->session) & SESSION_CLOSED) {
+		drop(srv, c);
+	} else if (served) {
+		session_refuse_busy(&c->session);
+		conn_update(c);
 	}
 }
 

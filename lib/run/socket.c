@@ -56,7 +56,8 @@ struct attempts {
 
 static int bind_source(int fd, int family, const struct socket_options *o, struct error *e)
 {
-	struct socket_options local = {.family = family, .numeric = o->numeric};
+	struct socket_options local = {
+	    .family = family, .numeric = o->numeric, .interrupted = o->interrupted, .owner = o->owner};
 	struct addrinfo *ai;
 	int on = 1, rc;
 
@@ -124,13 +125,22 @@ static int winner(struct attempts *a)
 	return -1;
 }
 
-static int poll_until(struct attempts *a, int64_t until)
+/* 0, or -1 (e set) if somebody does not want to wait any longer. */
+static int poll_until(struct attempts *a, int64_t until, const struct socket_options *o, struct error *e)
 {
-	int64_t left = until < 0 ? -1 : until - clock_ms();
+	for (;;) {
+		int64_t left = until < 0 ? SOCKET_SLICE_MS : until - clock_ms();
+		int n = poll(a->fds, (nfds_t)a->count, left < 0 ? 0 : left > SOCKET_SLICE_MS ? SOCKET_SLICE_MS : (int)left);
 
-	if (until >= 0 && left < 0)
-		left = 0;
-	return poll(a->fds, (nfds_t)a->count, left > 60000 ? 60000 : (int)left);
+		if (o->interrupted && o->interrupted(o->owner))
+			return error_set(e, ERROR_TRUNCATED, BLAME_LOCAL, "interrupted");
+		if (n > 0 || (until >= 0 && clock_ms() >= until))
+			return 0;
+		if (n < 0 && errno != EINTR) {
+			a->error = errno;
+			return 0;
+		}
+	}
 }
 
 /* The race of RFC 8305 over a list. Returns the winner's index, or -1 (e set on a timeout). */
@@ -150,8 +160,8 @@ static int race(struct attempts *a, const struct addrinfo *next, const struct so
 		}
 		if (a->count == 0 && !next)
 			return -1;
-		if (a->count > 0 && poll_until(a, until) < 0 && errno != EINTR)
-			a->error = errno;
+		if (a->count > 0 && poll_until(a, until, o, e) < 0)
+			return -1;
 		won = winner(a);
 		if (won >= 0)
 			return won;
@@ -187,7 +197,7 @@ static int connect_unix(const struct address *a, const struct socket_options *o,
 {
 	struct sockaddr_un un;
 	struct addrinfo ai = {.ai_family = AF_UNIX, .ai_addr = (struct sockaddr *)&un};
-	struct socket_options plain = {.family = o->family};
+	struct socket_options plain = {.family = o->family, .interrupted = o->interrupted, .owner = o->owner};
 
 	ai.ai_addrlen = unix_address(&un, a->host);
 	return connect_list(&ai, a, &plain, deadline, peer, e);

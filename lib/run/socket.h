@@ -12,12 +12,17 @@
 
 #define SOCKET_LISTENMAX 16
 #define SOCKET_BACKLOG 128
+#define SOCKET_SLICE_MS 100
 
 struct socket_options {
 	int family;	   /* AF_UNSPEC, AF_INET, AF_INET6 */
 	bool numeric;	   /* no name look-ups */
 	const char *source; /* local address to connect from, or NULL */
 	uint16_t source_port;
+	/* Asked every SOCKET_SLICE_MS while waiting for names or connections: true gives up, with
+	 * ERROR_TRUNCATED. May be NULL. */
+	bool (*interrupted)(void *owner);
+	void *owner;
 };
 
 /* Connect to any of the addresses that ${a} stands for: they are tried in the resolver's order,

@@ -178,7 +178,8 @@ static void test_stop(void)
 		uint8_t detail;
 		enum error_code code;
 	} stops[] = {
-	    {RECEIPT_DONE, 0, ERROR_OK},
+	    {RECEIPT_DONE, 0, ERROR_PEER},	      /* enough, but more was sent: that is not delivered */
+	    {RECEIPT_CHILD, 0, ERROR_OK},	      /* a command that wanted no more */
 	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_PEER}, /* it takes no input at all, but some was sent */
 	    {RECEIPT_FAILED, 0, ERROR_PEER},
 	    {RECEIPT_CHILD, 7, ERROR_PEER},
@@ -235,12 +236,37 @@ static void test_stop_after_eof(void)
 			session_stop(&b->s, status ? RECEIPT_FAILED : RECEIPT_DONE, 0);
 			b->hold_receipt = false;
 			pair_run(&p);
-			check_codes(&p, status ? ERROR_PEER : ERROR_OK, ERROR_OK);
+			check_codes(&p, status || taken < 2 ? ERROR_PEER : ERROR_OK, ERROR_OK);
 			CHECK_INT(b->got_len, taken == 0 ? 0 : taken == 1 ? 10 : 1000);
 			CHECK(!b->finished);
 			CHECK(session_peer(&p.side[0].s)->stopped != session_peer(&p.side[0].s)->receipted);
 			pair_free(&p);
 		}
+	}
+}
+
+/* One-way modes: only the direction in use must be confirmed when the transport dies. */
+static void test_one_way_cut(void)
+{
+	for (int receiver = 0; receiver < 2; receiver++) {
+		struct pair p;
+		struct side *r = &p.side[receiver], *t = &p.side[!receiver];
+
+		begin(&p, 0, 0);
+		side_input(t, data, 5000);
+		r->s.config.send_nothing = true;
+		pair_start(&p);
+		r->s.config.send_nothing = true;
+		while (!r->s.receipt_sent)
+			if (!pair_step_side(&p, receiver) && !pair_step_side(&p, !receiver))
+				break;
+		CHECK(r->s.receipt_sent && r->s.peer_eof);
+		r->s.peer.receipted = false;
+		session_fin(&r->s);
+		session_tick(&r->s, r->s.now);
+		CHECK_INT(side_code(r), ERROR_OK);
+		CHECK_INT(r->got_len, 5000);
+		pair_free(&p);
 	}
 }
 
@@ -374,6 +400,7 @@ int main(void)
 	RUN(test_receipt_count);
 	RUN(test_stop);
 	RUN(test_stop_after_eof);
+	RUN(test_one_way_cut);
 	RUN(test_early_words);
 	RUN(test_crossing);
 	RUN(test_broken_before_receipt);

@@ -1,0 +1,223 @@
+/*
+ * squash: what goes in comes out, whatever it is and however it is cut; bounds hold against streams
+ * that another zstd made to break them.
+ */
+#include <sodium.h>
+#include <zstd.h>
+
+#include "crypto/secret.h"
+#include "proto/squash.h"
+#include "unit.h"
+
+#define BODY 65518
+
+static uint8_t text[SQUASH_PLAIN], noise[SQUASH_PLAIN], packed[2 * SQUASH_PLAIN], plain[SQUASH_PLAIN + 1];
+static const uint8_t zeros[4 * SQUASH_PLAIN];
+
+/* One piece there and back; returns its compressed length. */
+static size_t there_and_back(struct squash *z, struct unsquash *u, int level, const uint8_t *in, size_t n, size_t cap)
+{
+	const char *why = NULL;
+	size_t len = 0, back = 0;
+
+	CHECK_INT(squash_piece(z, level, in, n, packed, cap, &len), 0);
+	CHECK(len <= cap);
+	CHECK_INT(unsquash_piece(u, packed, len, plain, SQUASH_PLAIN, &back, &why), 0);
+	CHECK_INT(back, n);
+	CHECK_MEM(plain, in, n);
+	return len;
+}
+
+/* squash_fits() is right for the worst of data, at any size of room and any level. */
+static void test_fits(void)
+{
+	for (int level = -5; level <= 19; level += 3) {
+		struct squash z = {0};
+		struct unsquash u = {0};
+
+		for (size_t room = 66; room <= BODY; room = room * 3 / 2 + 1) {
+			size_t n = squash_fits(room);
+
+			CHECK(n < room);
+			if (n > 0)
+				there_and_back(&z, &u, level, noise + room, n, room);
+		}
+		there_and_back(&z, &u, level, noise, squash_fits(BODY), BODY);
+		squash_free(&z);
+		unsquash_free(&u);
+	}
+	CHECK_INT(squash_fits(0), 0);
+	CHECK_INT(squash_fits(64), 0);
+	CHECK(squash_fits(BODY) > BODY - 400);
+}
+
+static void test_stream(void)
+{
+	struct squash z = {0};
+	struct unsquash u = {0};
+	size_t first, later = 0;
+
+	first = there_and_back(&z, &u, 3, noise, 5000, BODY);
+	later = there_and_back(&z, &u, 3, noise, 5000, BODY);
+	CHECK(first > 5000 && later < 200); /* one stream: what was there before is remembered */
+	for (size_t n = 1; n < 3000; n += 7)
+		there_and_back(&z, &u, 3, (n & 1 ? text : noise) + n, n, BODY);
+	squash_free(&z);
+	unsquash_free(&u);
+	CHECK(z.ctx == NULL && u.ctx == NULL);
+	squash_free(&z);
+	unsquash_free(&u);
+}
+
+/* No room: an error, not half a piece. */
+static void test_no_room(void)
+{
+	struct squash z = {0};
+	size_t len = 0;
+
+	CHECK_INT(squash_piece(&z, 3, noise, 5000, packed, 4000, &len), -1);
+	squash_free(&z);
+}
+
+/* Pauses after data that does not shrink: longer each time, bounded, ended by one success. */
+static void test_giving_up(void)
+{
+	struct squash z = {0};
+	size_t len, pause, last = 0, grown = 0;
+
+	for (int i = 0; i < 12; i++) {
+		CHECK_INT(squash_piece(&z, 3, noise + 4000 * i, 4000, packed, BODY, &len), 0);
+		for (pause = 0; !squash_wanted(&z); pause++)
+			;
+		CHECK(pause >= last && pause > 0 && pause <= 1024);
+		grown += pause > last;
+		last = pause;
+	}
+	CHECK(grown > 3);
+	CHECK_INT(squash_piece(&z, 3, text, 4000, packed, BODY, &len), 0);
+	CHECK(squash_wanted(&z));
+	CHECK_INT(squash_piece(&z, 3, noise + 200000, 4000, packed, BODY, &len), 0);
+	for (pause = 0; !squash_wanted(&z); pause++)
+		;
+	CHECK(pause > 0 && pause < last);
+	/* Small pieces cannot shrink and say nothing. */
+	CHECK_INT(squash_piece(&z, 3, noise, 100, packed, BODY, &len), 0);
+	CHECK(squash_wanted(&z));
+	squash_free(&z);
+}
+
+/* A frame that another zstd makes; 0 if it cannot. */
+static size_t foreign(const uint8_t *in, size_t n, int window, int checksum, int level)
+{
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+	size_t len;
+
+	ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, window);
+	ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, checksum);
+	len = ZSTD_compress2(c, packed, sizeof(packed), in, n);
+	ZSTD_freeCCtx(c);
+	return ZSTD_isError(len) ? 0 : len;
+}
+
+/* 0 or -1, with nothing written behind ${cap}. */
+static int open_foreign(size_t len, size_t cap, size_t *back)
+{
+	struct unsquash u = {0};
+	const char *why = NULL;
+	int rc;
+
+	memset(plain, 0xa5, sizeof(plain));
+	rc = unsquash_piece(&u, packed, len, plain, cap, back, &why);
+	for (size_t i = cap; i < sizeof(plain); i++)
+		CHECK_INT(plain[i], 0xa5);
+	CHECK(rc == 0 || (why != NULL && *why));
+	unsquash_free(&u);
+	return rc;
+}
+
+static void test_bombs(void)
+{
+	size_t back;
+
+	CHECK_INT(open_foreign(foreign(zeros, SQUASH_PLAIN, 18, 0, 3), SQUASH_PLAIN, &back), 0);
+	CHECK_INT(back, SQUASH_PLAIN);
+	CHECK_INT(open_foreign(foreign(zeros, SQUASH_PLAIN + 1, 18, 0, 3), SQUASH_PLAIN, &back), -1);
+	CHECK_INT(open_foreign(foreign(zeros, sizeof(zeros), 20, 0, 3), SQUASH_PLAIN, &back), -1);
+	CHECK_INT(open_foreign(foreign(zeros, SQUASH_PLAIN, 18, 1, 3), SQUASH_PLAIN, &back), 0);
+	CHECK_INT(open_foreign(foreign(zeros, 1000, 18, 0, 3), 1000, &back), 0);
+	CHECK_INT(open_foreign(foreign(zeros, 1001, 18, 0, 3), 1000, &back), -1);
+}
+
+/* Two frames in one record are two pieces of the stream; together they stay within the bound. */
+static void test_two_frames(void)
+{
+	size_t first = foreign(text, 100000, 18, 1, 3), second, back;
+	uint8_t *copy = malloc(first);
+
+	CHECK(copy != NULL);
+	memcpy(copy, packed, first);
+	second = foreign(zeros, 162144, 18, 1, 3);
+	memmove(packed + first, packed, second);
+	memcpy(packed, copy, first);
+	CHECK_INT(open_foreign(first + second, SQUASH_PLAIN, &back), 0);
+	CHECK_INT(back, SQUASH_PLAIN);
+	second = foreign(zeros, 162145, 18, 1, 3);
+	memmove(packed + first, packed, second);
+	memcpy(packed, copy, first);
+	CHECK_INT(open_foreign(first + second, SQUASH_PLAIN, &back), -1);
+	free(copy);
+}
+
+/* A window above the bound is refused by its header, before memory is taken for it. */
+static void test_windows(void)
+{
+	for (unsigned log = 10; log <= 31; log++) {
+		/* magic; descriptor: no content size, no checksum; window; an empty last raw block */
+		uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, (uint8_t)((log - 10) << 3), 0x01, 0x00, 0x00};
+		size_t back;
+
+		memcpy(packed, frame, sizeof(frame));
+		CHECK_INT(open_foreign(sizeof(frame), SQUASH_PLAIN, &back), log <= SQUASH_WINDOWLOG ? 0 : -1);
+	}
+}
+
+static void test_garbage(void)
+{
+	uint32_t seed = 1;
+	size_t back;
+
+	memcpy(packed, "abcd", 4);
+	CHECK_INT(open_foreign(4, SQUASH_PLAIN, &back), -1);
+	CHECK_INT(open_foreign(0, SQUASH_PLAIN, &back), 0);
+	CHECK_INT(back, 0);
+	/* Needs a dictionary (bit 0 of the descriptor: one byte of its number). */
+	memcpy(packed, "\x28\xb5\x2f\xfd\x01\x00\x07\x01\x00\x00", 10);
+	CHECK_INT(open_foreign(10, SQUASH_PLAIN, &back), -1);
+	for (int i = 0; i < 3000; i++) {
+		size_t len = foreign(text, 300, 18, 1, 3);
+
+		seed = seed * 1103515245 + 12345;
+		packed[4 + (seed >> 8) % (len - 4)] ^= (uint8_t)(1 << (seed >> 28) % 8);
+		if (open_foreign(len, SQUASH_PLAIN, &back) == 0)
+			CHECK(back <= SQUASH_PLAIN);
+	}
+}
+
+int main(void)
+{
+	if (secret_init() != 0)
+		return 1;
+	randombytes_buf_deterministic(noise, sizeof(noise), (const uint8_t[randombytes_SEEDBYTES]){3});
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t) "the quick brown fox "[(i + i / 100) % 20];
+	RUN(test_fits);
+	RUN(test_stream);
+	RUN(test_no_room);
+	RUN(test_giving_up);
+	RUN(test_bombs);
+	RUN(test_two_frames);
+	RUN(test_windows);
+	RUN(test_garbage);
+	UNIT_DONE();
+}
