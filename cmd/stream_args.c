@@ -156,6 +156,7 @@ int stream_args_check(const struct common_args *a)
 	    {ARGS_SEND_ONLY, 'o', "--send-only", "--output"},
 	    {ARGS_PROGRESS, ARGS_NO_PROGRESS, "--progress", "--no-progress"},
 	    {'v', ARGS_QUIET, "--verbose", "--quiet"},
+	    {ARGS_LOG_JSON, ARGS_PROGRESS, "--log-json", "--progress"},
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)

@@ -197,11 +197,13 @@ int main(int argc, char **argv)
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
 	if (o.args.stream.log_json)
 		log_as_json();
-	if (setup(&o, known_hosts, &e) < 0)
-		status = common_fail(PROG, &e);
-	else
+	if (setup(&o, known_hosts, &e) < 0) {
+		log_error("%s", e.text);
+		status = error_status(e.code);
+	} else
 		status = client_run(&o.client);
 	stream_args_free(&o.args);
-	common_try(PROG, status);
+	if (!o.args.stream.log_json)
+		common_try(PROG, status);
 	return common_exit(o.client.probe ? common_close_stdout(PROG, status) : status);
 }

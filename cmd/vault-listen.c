@@ -224,11 +224,14 @@ int main(int argc, char **argv)
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
 	if (o.args.stream.log_json)
 		log_as_json();
-	if (setup(&o, path, &e) < 0)
-		status = common_fail(PROG, &e);
-	else
+	if (setup(&o, path, &e) < 0) {
+		log_error("%s", e.text);
+		status = error_status(e.code);
+	} else
 		status = listener_run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
-	return common_exit(common_try(PROG, status));
+	if (!o.args.stream.log_json)
+		common_try(PROG, status);
+	return common_exit(status);
 }

@@ -26,11 +26,13 @@ void session_note(struct session *s, enum error_code code, enum error_blame blam
 	va_end(ap);
 }
 
-static void linger(struct session *s)
+void session_linger(struct session *s)
 {
 	if (s->phase >= PHASE_LINGER)
 		return;
 	s->phase = PHASE_LINGER;
+	s->unacked = s->wire->tells || s->failed || !s->config.tells_unacked ? 0 : SIZE_MAX;
+	s->acked_at = s->now;
 	s->linger_until = s->now + s->config.drain_ms;
 	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
 	if (s->win_count == 0)
@@ -54,7 +56,7 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 		s->close_code = (uint16_t)tell;
 		s->wire->control(s);
 	}
-	linger(s);
+	session_linger(s);
 	return -1;
 }
 
@@ -67,10 +69,21 @@ void session_end(struct session *s)
 		s->wire->control(s);
 }
 
+/* A wire that cannot say so: the transport will be reset. */
+static void output_failed(struct session *s)
+{
+	if (s->phase <= PHASE_RUN)
+		session_fail(s, 0, ERROR_IO, BLAME_LOCAL, "the output failed");
+}
+
 void session_receipt(struct session *s, enum session_receipt_status status, uint8_t detail)
 {
 	if (s->receipt_want || s->stop_want)
 		return;
+	if (status != RECEIPT_DONE && !s->wire->tells) {
+		output_failed(s);
+		return;
+	}
 	s->receipt_want = true;
 	s->give_status = (uint8_t)status;
 	s->give_detail = detail;
@@ -89,6 +102,10 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 	}
 	if (s->stop_want || s->receipt_want)
 		return;
+	if (status != RECEIPT_DONE && !s->wire->tells) {
+		output_failed(s);
+		return;
+	}
 	s->stop_want = true;
 	s->finishing = false;
 	s->give_status = (uint8_t)status;
@@ -102,8 +119,9 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 void session_abort(struct session *s, enum session_close code, enum error_code error, const char *text)
 {
 	session_drop_windows(s);
-	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing. */
-	if (s->phase <= PHASE_RUN)
+	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing, unless
+	 * nobody can confirm those. */
+	if (s->phase <= PHASE_RUN || (s->phase == PHASE_LINGER && s->unacked > 0 && !s->failed))
 		session_fail(s, code, error, BLAME_LOCAL, "%s", text);
 }
 
@@ -134,14 +152,20 @@ void session_refuse_busy(struct session *s)
 /* ---- the transport speaks ---- */
 
 /*
- * Nobody can confirm the last message: if the transport dies when only our receipt is missing,
- * that is the peer's loss of certainty, not ours.
+ * The end during the handshake. On a raw wire that is also how a server answers a first message that was
+ * made for another key: it has no words for it.
  */
-static bool complete(const struct session *s)
+static void left_early(struct session *s)
 {
-	bool nothing_left = s->wire_dead && s->eof_want && (s->receipt_want || s->stop_want);
+	const struct handshake_config *h = &s->config.handshake;
 
-	return s->wire->all_heard(s) && (s->wire->all_said(s) || nothing_left);
+	if (h->raw && h->initiator && !s->heard && noise_protocol_needs_remote(&h->protocol, true))
+		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
+		    "the peer closed the connection without an answer: it has not the key that is expected of it, "
+		    "or speaks another protocol than %s", h->protocol.name);
+	else
+		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER, "the peer closed the connection during the handshake (%s)",
+		    s->fin_why);
 }
 
 void session_check_fin(struct session *s)
@@ -155,8 +179,7 @@ void session_check_fin(struct session *s)
 		return;
 	s->out_head = s->out_tail; /* nobody will read it */
 	if (!s->ready)
-		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER,
-		    "the peer closed the connection during the handshake (%s)", s->fin_why);
+		left_early(s);
 	else
 		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER,
 		    s->peer_eof ? "the peer left without confirming delivery (%s)"
@@ -176,11 +199,25 @@ void session_fin(struct session *s)
 	transport_ended(s, "closed");
 }
 
+/*
+ * On a raw wire a reset is all that a peer has to say that something went wrong, even if all has left
+ * this side. (What waits to be opened is a reason to wait: then session_check_fin() will see to it.)
+ */
+static bool raw_broken(struct session *s, bool reading, const char *why)
+{
+	if (s->failed || s->phase == PHASE_CLOSED)
+		return true;
+	if (s->phase == PHASE_RUN && reading && !s->wire->all_heard(s))
+		return false;
+	session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER, "the peer left before it had all (%s)", why);
+	return true;
+}
+
 void session_broken(struct session *s, bool reading, const char *why)
 {
 	s->wire_dead = true;
-	if (!reading && !s->wire->tells && s->phase == PHASE_RUN)
-		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER, "the peer left before all was sent (%s)", why);
+	if (!s->wire->tells && s->ready && raw_broken(s, reading, why))
+		return;
 	if (reading)
 		transport_ended(s, why);
 	/* else: what the peer sent before may still be read, and says more */
@@ -201,6 +238,8 @@ static bool waiting(const struct session *s)
 		return true;
 	if (s->wire_dead || !said)
 		return false;
+	if (s->unacked > 0)
+		return true;
 	return s->out_head < s->out_tail || s->close_want || !s->fin;
 }
 
@@ -261,127 +300,15 @@ bool session_is_raw(const struct session *s)
 	return !s->wire->tells;
 }
 
+bool session_asks_unacked(const struct session *s)
+{
+	return s->config.tells_unacked && !s->wire->tells && !s->wire_dead &&
+	    (s->pausing || s->ping_want || (s->phase == PHASE_LINGER && !s->failed));
+}
+
 bool session_heard(const struct session *s)
 {
 	return s->heard;
-}
-
-/* ---- clocks ---- */
-
-static bool ready_to_read(const struct session *s)
-{
-	return s->in_tail < s->in_cap && s->win_count == 0 && !s->judging;
-}
-
-/* What we waited for ourselves is no silence of the peer. */
-void session_restart_clocks(struct session *s)
-{
-	s->last_recv = s->last_data = s->now;
-	if (s->frame_since >= 0)
-		s->frame_since = s->now;
-}
-
-/* When all is heard, only our own application can be what is waited for. */
-static bool idle_counts(const struct session *s)
-{
-	return ready_to_read(s) && !s->wire->all_heard(s);
-}
-
-static void expire(struct session *s, const char *what)
-{
-	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
-}
-
-static bool past(const struct session *s, int64_t since, int64_t limit)
-{
-	return limit > 0 && since >= 0 && s->now - since >= limit;
-}
-
-static void tick_run(struct session *s)
-{
-	const struct session_config *c = &s->config;
-
-	if (complete(s)) {
-		linger(s);
-		return;
-	}
-	if (!ready_to_read(s))
-		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
-	if (!s->ready && past(s, s->started, c->handshake_ms))
-		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
-	else if (past(s, s->frame_since, c->message_ms))
-		expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
-	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
-		expire(s, "timeout: no data either way (see --idle-timeout)");
-	else
-		s->wire->tick(s);
-}
-
-void session_tick(struct session *s, int64_t now)
-{
-	s->now = now;
-	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
-		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
-	else if (s->phase == PHASE_RUN)
-		tick_run(s);
-	else if (s->phase == PHASE_LINGER && s->win_count == 0 && now >= s->linger_until)
-		s->phase = PHASE_CLOSED;
-}
-
-static void sooner(int64_t *best, int64_t since, int64_t limit)
-{
-	if (limit > 0 && since >= 0 && (*best < 0 || since + limit < *best))
-		*best = since + limit;
-}
-
-int64_t session_deadline(const struct session *s)
-{
-	const struct session_config *c = &s->config;
-	int64_t at = -1;
-
-	if (s->phase == PHASE_LINGER)
-		return s->win_count == 0 ? s->linger_until : -1;
-	if (s->phase == PHASE_HANDSHAKE || !s->ready)
-		sooner(&at, s->started, c->handshake_ms);
-	if (s->phase != PHASE_RUN)
-		return at;
-	if (complete(s))
-		return s->now;
-	if (ready_to_read(s))
-		sooner(&at, s->frame_since, c->message_ms);
-	if (idle_counts(s))
-		sooner(&at, s->last_data, c->idle_ms);
-	int64_t wire = s->wire->deadline(s);
-
-	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
-}
-
-void session_ask(struct session *s)
-{
-	if (s->pings == 0 && s->ready)
-		s->ping_want = true;
-}
-
-void session_hurry(struct session *s, int64_t drain_ms)
-{
-	s->config.drain_ms = drain_ms;
-	if (s->phase == PHASE_LINGER && s->linger_until > s->now + drain_ms)
-		s->linger_until = s->now + drain_ms;
-}
-
-void session_resumed(struct session *s, int64_t now)
-{
-	int64_t gap = now - s->now;
-
-	s->last_recv += gap;
-	s->last_send += gap;
-	s->last_data += gap;
-	s->started += gap;
-	s->ping_at += gap;
-	s->linger_until += gap;
-	if (s->frame_since >= 0)
-		s->frame_since += gap;
-	s->now = now;
 }
 
 /* ---- life ---- */

@@ -90,6 +90,7 @@ struct session_config {
 	int64_t idle_ms;      /* no data either way */
 	int64_t raw_idle_ms;  /* the same on a raw wire */
 	int64_t pause_ms;     /* raw wires: between the handshake and our first frame */
+	bool tells_unacked;   /* raw wires: the caller reports what the transport still holds */
 	struct noise_protocol raw_protocol; /* responder on a raw wire: what is spoken */
 	int64_t drain_ms;     /* how long to wait for the peer's end of transport at the end */
 	uint64_t rekey_bytes, rekey_records; /* 0 = the wire's own limits */
@@ -176,6 +177,9 @@ struct session {
 
 	/* clocks, milliseconds */
 	int64_t quiet_until; /* raw wires: no frame of ours before */
+	bool pausing;	     /* and our last handshake message may still be on its way */
+	size_t unacked;	     /* raw wires: bytes that the transport holds for the peer */
+	int64_t acked_at;    /* when that last became less */
 	int64_t now, started, last_recv, last_send, last_data, frame_since, linger_until;
 	bool ping_want, pong_want;
 	unsigned pings; /* sent and not answered; all carry the same value */
@@ -185,7 +189,7 @@ struct session {
 	int64_t ping_at;
 	int64_t rtt_ms;	   /* -1 until measured */
 	uint32_t keepalive; /* milliseconds agreed, 0 = none */
-	uint64_t messages_sent, messages_received;
+	uint64_t messages_sent, messages_received; /* without agreed boundaries: records of data */
 };
 
 /* Begin. Buffers of at least SESSION_SMALLBUF bytes each; session_buffers() can exchange them.
@@ -211,6 +215,8 @@ const struct session_peer *session_peer(const struct session *s);
 bool session_wants_reset(const struct session *s);
 /* Does it speak a wire without end marks and receipts? */
 bool session_is_raw(const struct session *s);
+/* Does it want to be told session_unacked() now? */
+bool session_asks_unacked(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 
@@ -261,6 +267,10 @@ void session_refuse_busy(struct session *s);
 void session_fin(struct session *s);
 /* It broke: reading (then all is over) or writing (what the peer sent may still be read). */
 void session_broken(struct session *s, bool reading, const char *why);
+
+/* So many bytes the transport has taken and the peer's has not acknowledged: on a raw wire that is all
+ * that can be known of delivery, so the end waits until there are none. */
+void session_unacked(struct session *s, size_t n);
 
 /* ---- clocks ---- */
 

@@ -15,8 +15,10 @@
 /* The side that said the last handshake message must let it arrive alone. */
 static void begin_pause(struct session *s)
 {
-	if (handshake_initiator_last(&s->protocol) == s->config.handshake.initiator)
-		s->quiet_until = s->now + s->config.pause_ms;
+	if (handshake_initiator_last(&s->protocol) != s->config.handshake.initiator || s->config.pause_ms == 0)
+		return;
+	s->quiet_until = s->now + s->config.pause_ms;
+	s->pausing = true;
 }
 
 static void become_ready(struct session *s)
@@ -66,15 +68,16 @@ static int raw_record(struct session *s, uint8_t *plain, size_t n)
 	if (s->config.max_message > 0 && n > s->config.max_message)
 		return session_fail(s, 0, ERROR_PROTOCOL, BLAME_PEER,
 		    "the peer sent a message of %zu bytes, more than --max-message-size", n);
-	s->quiet_until = s->now; /* it has read our last handshake message, since it speaks */
-	if (s->stop_want) {
-		s->received += n;
+	if (s->pausing) /* it has read our last handshake message, since it speaks */
+		s->quiet_until = s->now;
+	s->pausing = false;
+	s->last_data = s->now;
+	if (n > 0 && !s->stop_want) {
+		session_window_add(s, plain, n, false);
 		return 0;
 	}
-	if (n > 0)
-		session_window_add(s, plain, n, false);
-	else
-		s->messages_received++;
+	s->messages_received++;
+	s->received += n;
 	return 0;
 }
 
@@ -98,9 +101,7 @@ static bool raw_ends_by_fin(struct session *s)
 
 static void raw_control(struct session *s)
 {
-	/* All that can be known: it has left this process. */
-	s->confirmed = s->out_head == s->out_tail ? s->sent : s->confirmed;
-	if (s->eof_want)
+	if (s->eof_want && s->out_head == s->out_tail)
 		s->eof_sent = true;
 }
 

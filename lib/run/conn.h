@@ -24,7 +24,7 @@ struct conn {
 	ev_io readable, writable;
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
-	bool shut;
+	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
 	void *owner;
 };
@@ -58,7 +58,8 @@ void conn_pace(struct conn *c, uint64_t rate);
 /* The round trip in milliseconds, 0 if unknown. */
 double conn_rtt_ms(const struct conn *c);
 
-/* How long the peer's closed receive window has held us so far, in microseconds (Linux). */
+/* How long the peer's closed receive window has held us so far, in microseconds; INT64_MAX where there is
+ * no network in between. */
 int64_t conn_peer_closed_us(const struct conn *c);
 
 /* Close the socket, wipe and free. */

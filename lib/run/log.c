@@ -48,19 +48,25 @@ void log_line(const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
-static void say_json(const char *level, const char *text)
+char *log_stamp(char out[LOG_STAMP_MAX])
 {
 	struct timespec now;
 	struct tm utc;
-	char date[32], stamp[48], *line;
-	json_t *o;
+	char date[32];
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(stamp, sizeof stamp, "%s.%03ldZ", date, now.tv_nsec / 1000000);
-	o = json_pack("{s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", stamp, "program", state.prog, "level", level, "message",
-	    text);
+	snprintf(out, LOG_STAMP_MAX, "%s.%03ldZ", date, now.tv_nsec / 1000000);
+	return out;
+}
+
+static void say_json(const char *level, const char *text)
+{
+	char stamp[LOG_STAMP_MAX], *line;
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", log_stamp(stamp), "program", state.prog, "level",
+	    level, "message", text);
+
 	line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	if (line)

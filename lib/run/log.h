@@ -26,6 +26,11 @@ void log_as_json(void);
 /* A line of its own, as it is (it is safe to print). */
 void log_line(const char *line);
 
+#define LOG_STAMP_MAX 48
+
+/* The time of day as RFC 3339 in UTC, with milliseconds. */
+char *log_stamp(char out[LOG_STAMP_MAX]);
+
 /* A progress line may stand unfinished on the terminal: ${wipe} is called before any message. */
 void log_on_message(void (*wipe)(void));
 

@@ -13,6 +13,7 @@
 /* A reader like tar leaves when it has seen enough; the peer's end may be right behind. */
 #define READER_GRACE_SECONDS 0.5
 #define TELL_WAITING_MS 5000
+#define PACE_READS 20 /* a second under a rate limit */
 #define STATUS_BROKEN_PIPE (128 + 13) /* what a shell shows for SIGPIPE */
 
 static void watch(struct pump *p, ev_io *w, bool wanted)
@@ -235,13 +236,13 @@ static void on_pace(struct ev_loop *loop, ev_timer *w, int events)
 /* May input be read now as far as the rate goes? If not, wake up when it may. */
 static bool paced(struct pump *p)
 {
-	uint64_t enough = p->rate.burst / 2;
+	uint64_t enough = p->rate.per_second / PACE_READS;
 	int64_t ms;
 
 	if (p->rate.per_second == 0)
 		return true;
 	rate_available(&p->rate, clock_ms());
-	ms = rate_wait(&p->rate, enough);
+	ms = rate_wait(&p->rate, enough > 0 ? enough : 1);
 	if (ms > 0 && !ev_is_active(&p->pace)) {
 		ev_now_update(p->loop);
 		ev_timer_set(&p->pace, (double)ms / 1000 + 0.0005, 0.);
@@ -260,7 +261,10 @@ enum waits_for pump_waits(const struct pump *p)
 		return WAITS_NETWORK;
 	if (ev_is_active(&p->pace))
 		return WAITS_PACE;
-	return ev_is_active(&p->input) ? WAITS_INPUT : WAITS_PEER_INPUT;
+	/* When both directions have nothing, the one that had more is meant. */
+	if (ev_is_active(&p->input) && p->conn->session.sent >= p->conn->session.received)
+		return WAITS_INPUT;
+	return WAITS_PEER_INPUT;
 }
 
 /* ---- the step ---- */

@@ -18,7 +18,8 @@ struct report {
 	int status; /* exit status, -1 while the session is under way */
 };
 
-/* Print it on stderr. */
-void report_print(const struct report *r, enum report_form form);
+/* Print it on stderr: lines for people, or one JSON object (vault-protocol(5)). */
+void report_text(const struct report *r);
+void report_json(const struct report *r);
 
 #endif

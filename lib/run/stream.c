@@ -17,15 +17,6 @@
 /* Measured against Vault TCP in Python on one machine: none failed at 10 ms; networks are slower. */
 #define RAW_PAUSE_MS 50
 
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
-{
-	memset(st, 0, sizeof *st);
-	st->loop = loop;
-	st->options = o;
-	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
-	return st->ep ? 0 : -1;
-}
-
 /* The session wants raw keys; they are wiped in stream_close(). */
 static int load_identity(struct stream *st, struct session_config *config, struct error *e)
 {
@@ -62,6 +53,7 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->keepalive_ms = o->keepalive_ms;
 	config->drain_ms = DRAIN_MS;
 	config->pause_ms = RAW_PAUSE_MS;
+	config->tells_unacked = true;
 	if (!o->compress)
 		return 0;
 	if (!st->squash_bufs)
@@ -75,13 +67,19 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	return 0;
 }
 
-/* ---- progress ---- */
+/* ---- figures ---- */
 
-static void report_now(struct stream *st, enum report_form form, int status)
+static void report_now(struct stream *st, int status)
 {
-	struct report r = {.conn = st->conn, .waits = &st->waits, .uptime_ms = clock_ms() - st->began, .status = status};
+	bool json = st->options->log_json || st->options->stats == REPORT_JSON;
+	struct waits waits = st->waits;
+	struct report r = {.conn = st->conn, .waits = &waits, .uptime_ms = clock_ms() - st->began, .status = status};
 
-	report_print(&r, form);
+	waits_blame_peer(&waits, conn_peer_closed_us(st->conn));
+	if (json)
+		report_json(&r);
+	else
+		report_text(&r);
 }
 
 static enum waits_for ask_waits(void *owner)
@@ -94,12 +92,30 @@ static enum waits_for ask_waits(void *owner)
 static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 {
 	struct stream *st = w->data;
-	bool json = st->options->log_json || st->options->stats == REPORT_JSON;
 
 	(void)loop;
 	(void)events;
-	report_now(st, json ? REPORT_JSON : REPORT_TEXT, -1);
+	if (st->pumping)
+		report_now(st, -1);
+	else
+		log_info(0, "no session yet");
 }
+
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
+{
+	memset(st, 0, sizeof *st);
+	st->loop = loop;
+	st->options = o;
+	/* From the start: by default this signal would end the process. */
+	ev_signal_init(&st->usr1, on_usr1, SIGUSR1);
+	st->usr1.data = st;
+	ev_signal_start(loop, &st->usr1);
+	ev_unref(loop);
+	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
+	return st->ep ? 0 : -1;
+}
+
+/* ---- progress ---- */
 
 static void on_progress(struct ev_loop *loop, ev_timer *w, int events)
 {
@@ -118,7 +134,7 @@ static bool progress_wanted(const struct stream *st)
 {
 	if (st->options->progress != PROGRESS_AUTO)
 		return st->options->progress == PROGRESS_ON;
-	return progress_possible() && !st->ep->interactive && (st->ep->out_fd < 0 || !isatty(st->ep->out_fd));
+	return !st->options->log_json && progress_possible() && !st->ep->interactive && (st->ep->out_fd < 0 || !isatty(st->ep->out_fd));
 }
 
 /* ---- the run ---- */
@@ -132,14 +148,21 @@ void stream_run(struct stream *st, struct conn *conn)
 	if (st->options->rate_limit > 0)
 		conn_pace(conn, st->options->rate_limit);
 	waits_start(&st->waits, st->loop, ask_waits, st);
-	ev_signal_init(&st->usr1, on_usr1, SIGUSR1);
-	st->usr1.data = st;
-	ev_signal_start(st->loop, &st->usr1);
-	ev_unref(st->loop);
 	ev_timer_init(&st->progress, on_progress, PROGRESS_SECONDS, PROGRESS_SECONDS);
 	st->progress.data = st;
 	if (progress_wanted(st))
 		ev_timer_start(st->loop, &st->progress);
+}
+
+/* Who is refused by a raw peer learns it only as an end. */
+static void warn_empty(const struct stream *st)
+{
+	const struct session *s = &st->conn->session;
+
+	if (session_is_raw(s) && !st->options->send_only && s->received == 0 && s->messages_received == 0 &&
+	    noise_protocol_needs_static(&s->protocol, s->config.handshake.initiator))
+		log_warn("warning: %s: the peer ended without sending anything: it may not accept this side's key",
+		    st->conn->peer);
 }
 
 void stream_warn_raw(const struct conn *c)
@@ -175,10 +198,12 @@ int stream_status(struct stream *st)
 		else
 			log_error("%s", e.text);
 	}
+	if (status == 0)
+		warn_empty(st);
 	waits_stop(&st->waits);
-	waits_blame_peer(&st->waits, conn_peer_closed_us(st->conn));
 	if (st->options->stats != REPORT_NONE)
-		report_now(st, st->options->stats, status);
+		report_now(st, status);
+	waits_blame_peer(&st->waits, conn_peer_closed_us(st->conn));
 	log_info(1, "%s", waits_verdict(&st->waits));
 	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
 	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");
@@ -190,8 +215,6 @@ void stream_drop(struct stream *st)
 	if (st->pumping) {
 		pump_stop(&st->pump);
 		waits_stop(&st->waits);
-		ev_ref(st->loop);
-		ev_signal_stop(st->loop, &st->usr1);
 	}
 	ev_timer_stop(st->loop, &st->progress);
 	conn_free(st->conn);
@@ -204,6 +227,8 @@ void stream_close(struct stream *st)
 	if (!st->loop)
 		return;
 	stream_drop(st);
+	ev_ref(st->loop);
+	ev_signal_stop(st->loop, &st->usr1);
 	stdstreams_close(st->ep);
 	if (st->squash_bufs)
 		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);

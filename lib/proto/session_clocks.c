@@ -1,0 +1,159 @@
+/* The clocks of the session engine: when is what over, and when does it want to be asked again? */
+#include "wire.h"
+
+#define UNACKED_MS 10 /* between two looks at what the transport still holds */
+
+/*
+ * Nobody can confirm the last message: if the transport dies when only our receipt is missing,
+ * that is the peer's loss of certainty, not ours.
+ */
+static bool complete(const struct session *s)
+{
+	bool nothing_left = s->wire_dead && s->eof_want && (s->receipt_want || s->stop_want);
+
+	return s->wire->all_heard(s) && (s->wire->all_said(s) || nothing_left);
+}
+
+static bool ready_to_read(const struct session *s)
+{
+	return s->in_tail < s->in_cap && s->win_count == 0 && !s->judging;
+}
+
+/* What we waited for ourselves is no silence of the peer. */
+void session_restart_clocks(struct session *s)
+{
+	s->last_recv = s->last_data = s->now;
+	if (s->frame_since >= 0)
+		s->frame_since = s->now;
+}
+
+/* When all is heard, only our own application can be what is waited for, or, where no keep-alive watches
+ * over that, a peer that takes nothing. */
+static bool idle_counts(const struct session *s)
+{
+	bool stuck = !s->wire->tells && s->out_head < s->out_tail;
+
+	return ready_to_read(s) && (stuck || !s->wire->all_heard(s));
+}
+
+static void expire(struct session *s, const char *what)
+{
+	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
+}
+
+static bool past(const struct session *s, int64_t since, int64_t limit)
+{
+	return limit > 0 && since >= 0 && s->now - since >= limit;
+}
+
+static void tick_run(struct session *s)
+{
+	const struct session_config *c = &s->config;
+
+	if (complete(s)) {
+		session_linger(s);
+		return;
+	}
+	if (!ready_to_read(s))
+		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
+	if (!s->ready && past(s, s->started, c->handshake_ms))
+		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
+	else if (past(s, s->frame_since, c->message_ms))
+		expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
+	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
+		expire(s, "timeout: no data either way (see --idle-timeout)");
+	else
+		s->wire->tick(s);
+}
+
+void session_tick(struct session *s, int64_t now)
+{
+	s->now = now;
+	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
+		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
+	else if (s->phase == PHASE_RUN)
+		tick_run(s);
+	else if (s->phase == PHASE_LINGER && s->win_count == 0 && now >= s->linger_until)
+		s->phase = PHASE_CLOSED;
+}
+
+static void sooner(int64_t *best, int64_t since, int64_t limit)
+{
+	if (limit > 0 && since >= 0 && (*best < 0 || since + limit < *best))
+		*best = since + limit;
+}
+
+int64_t session_deadline(const struct session *s)
+{
+	const struct session_config *c = &s->config;
+	int64_t at = -1;
+
+	if (s->phase == PHASE_LINGER && s->unacked > 0 && !s->wire_dead)
+		return s->now + UNACKED_MS;
+	if (s->phase == PHASE_LINGER)
+		return s->win_count == 0 ? s->linger_until : -1;
+	if (s->phase == PHASE_HANDSHAKE || !s->ready)
+		sooner(&at, s->started, c->handshake_ms);
+	if (s->phase != PHASE_RUN)
+		return at;
+	if (complete(s))
+		return s->now;
+	if (ready_to_read(s))
+		sooner(&at, s->frame_since, c->message_ms);
+	if (idle_counts(s))
+		sooner(&at, s->last_data, c->idle_ms);
+	int64_t wire = s->wire->deadline(s);
+
+	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
+}
+
+/* As long as the peer takes something, it is waited for; then it has the usual time to end its side. */
+void session_unacked(struct session *s, size_t n)
+{
+	size_t waiting = s->out_tail - s->out_head + n;
+
+	if (n < s->unacked)
+		s->acked_at = s->now;
+	s->unacked = n;
+	s->ping_want = false;
+	if (s->phase != PHASE_HANDSHAKE && waiting < s->sent && s->sent - waiting > s->confirmed)
+		s->confirmed = s->sent - waiting;
+	if (s->phase == PHASE_RUN && s->pausing) {
+		if (n > 0)
+			s->quiet_until = s->now + s->config.pause_ms;
+		s->pausing = s->now < s->quiet_until;
+	} else if (s->phase == PHASE_LINGER && n > 0) {
+		s->linger_until = s->now + s->config.drain_ms;
+		if (past(s, s->acked_at, s->config.idle_ms))
+			expire(s, "timeout: the peer does not take the rest (see --idle-timeout)");
+	}
+}
+
+void session_ask(struct session *s)
+{
+	if (s->pings == 0 && s->ready)
+		s->ping_want = true;
+}
+
+void session_hurry(struct session *s, int64_t drain_ms)
+{
+	s->config.drain_ms = drain_ms;
+	if (s->phase == PHASE_LINGER && s->linger_until > s->now + drain_ms)
+		s->linger_until = s->now + drain_ms;
+}
+
+void session_resumed(struct session *s, int64_t now)
+{
+	int64_t gap = now - s->now;
+
+	s->last_recv += gap;
+	s->last_send += gap;
+	s->last_data += gap;
+	s->started += gap;
+	s->acked_at += gap;
+	s->ping_at += gap;
+	s->linger_until += gap;
+	if (s->frame_since >= 0)
+		s->frame_since += gap;
+	s->now = now;
+}
