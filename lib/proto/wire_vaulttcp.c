@@ -99,9 +99,18 @@ static bool raw_ends_by_fin(struct session *s)
 	return true;
 }
 
+/*
+ * Vault TCP takes an end for that of both directions and leaves. So a side that has said nothing does not
+ * end first, or it would send away a peer that it wants to hear (unless it does not).
+ */
+static bool may_end(const struct session *s)
+{
+	return s->sent > 0 || s->stop_want || s->peer_eof;
+}
+
 static void raw_control(struct session *s)
 {
-	if (s->eof_want && s->out_head == s->out_tail)
+	if (s->eof_want && s->out_head == s->out_tail && may_end(s))
 		s->eof_sent = true;
 }
 
