@@ -274,7 +274,7 @@ unsigned session_state(const struct session *s)
 		bits |= run_bits(s);
 	if (s->phase == PHASE_LINGER || s->eof_want || s->peer.stopped)
 		bits |= SESSION_INPUT_DONE;
-	if (s->out_head == s->out_tail && !s->wire_dead &&
+	if (s->out_head == s->out_tail && !s->wire_dead && !session_wants_reset(s) &&
 	    (s->phase == PHASE_LINGER ? !s->close_want : s->phase == PHASE_RUN && s->wire->all_said(s)))
 		bits |= SESSION_SHUT_WIRE;
 	return bits;

@@ -248,16 +248,16 @@ double conn_rtt_ms(const struct conn *c)
 	return c->session.rtt_ms < 0 ? 0 : (double)c->session.rtt_ms;
 }
 
-int64_t conn_peer_closed_us(const struct conn *c)
+int64_t conn_network_us(const struct conn *c)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof info;
 
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return INT64_MAX; /* a Unix socket: there is nothing but the peer */
+		return 0; /* a Unix socket: there is nothing but the peer */
 	if (len < offsetof(struct tcp_info, tcpi_rwnd_limited) + sizeof info.tcpi_rwnd_limited)
-		return 0;
-	return (int64_t)info.tcpi_rwnd_limited;
+		return INT64_MAX;
+	return (int64_t)(info.tcpi_busy_time - info.tcpi_rwnd_limited);
 }
 
 void conn_free(struct conn *c)

@@ -58,9 +58,9 @@ void conn_pace(struct conn *c, uint64_t rate);
 /* The round trip in milliseconds, 0 if unknown. */
 double conn_rtt_ms(const struct conn *c);
 
-/* How long the peer's closed receive window has held us so far, in microseconds; INT64_MAX where there is
- * no network in between. */
-int64_t conn_peer_closed_us(const struct conn *c);
+/* How long the network has had something of ours to carry and could do so, in microseconds: without the
+ * time in which the peer's receive window was closed. 0 where there is no network in between. */
+int64_t conn_network_us(const struct conn *c);
 
 /* Close the socket, wipe and free. */
 void conn_free(struct conn *c);

@@ -253,7 +253,9 @@ static bool paced(struct pump *p)
 
 enum waits_for pump_waits(const struct pump *p)
 {
-	unsigned state = session_state(&p->conn->session);
+	const struct session *s = &p->conn->session;
+	unsigned state = session_state(s);
+	bool unconfirmed = p->input_ended && s->sent > s->confirmed && (!session_is_raw(s) || (state & SESSION_SHUT_WIRE));
 
 	if (state & SESSION_RECV_APP)
 		return WAITS_OUTPUT;
@@ -262,9 +264,11 @@ enum waits_for pump_waits(const struct pump *p)
 	if (ev_is_active(&p->pace))
 		return WAITS_PACE;
 	/* When both directions have nothing, the one that had more is meant. */
-	if (ev_is_active(&p->input) && p->conn->session.sent >= p->conn->session.received)
+	if (s->sent < s->received)
+		return WAITS_PEER_INPUT;
+	if (ev_is_active(&p->input))
 		return WAITS_INPUT;
-	return WAITS_PEER_INPUT;
+	return unconfirmed ? WAITS_NETWORK : WAITS_PEER_INPUT;
 }
 
 /* ---- the step ---- */

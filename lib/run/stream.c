@@ -75,7 +75,7 @@ static void report_now(struct stream *st, int status)
 	struct waits waits = st->waits;
 	struct report r = {.conn = st->conn, .waits = &waits, .uptime_ms = clock_ms() - st->began, .status = status};
 
-	waits_blame_peer(&waits, conn_peer_closed_us(st->conn));
+	waits_blame_peer(&waits, conn_network_us(st->conn));
 	if (json)
 		report_json(&r);
 	else
@@ -203,7 +203,7 @@ int stream_status(struct stream *st)
 	waits_stop(&st->waits);
 	if (st->options->stats != REPORT_NONE)
 		report_now(st, status);
-	waits_blame_peer(&st->waits, conn_peer_closed_us(st->conn));
+	waits_blame_peer(&st->waits, conn_network_us(st->conn));
 	log_info(1, "%s", waits_verdict(&st->waits));
 	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
 	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");

@@ -75,12 +75,14 @@ double waits_share(const struct waits *w, enum waits_for what)
 	return all > 0 ? (double)w->us[what] / (double)all : 0;
 }
 
-void waits_blame_peer(struct waits *w, int64_t us)
+void waits_blame_peer(struct waits *w, int64_t network_us)
 {
-	if (us > w->us[WAITS_NETWORK])
-		us = w->us[WAITS_NETWORK];
-	w->us[WAITS_NETWORK] -= us;
-	w->us[WAITS_PEER_OUTPUT] += us;
+	int64_t rest = w->us[WAITS_NETWORK] - network_us;
+
+	if (rest <= 0)
+		return;
+	w->us[WAITS_NETWORK] -= rest;
+	w->us[WAITS_PEER_OUTPUT] += rest;
 }
 
 const char *waits_verdict(const struct waits *w)

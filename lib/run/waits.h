@@ -2,9 +2,10 @@
  * waits: what we waited for, and so what limits a transfer.
  *
  * The time in which the loop sleeps is put down to what is missing then: our output does not take
- * (OUTPUT), the network does not take (NETWORK; PEER where the kernel says that the peer's receive
- * window is closed: its output is slow), our input has nothing (INPUT), the peer sends nothing
- * (PEER_INPUT), a rate limit holds us (PACE). What remains is our own work (CPU).
+ * (OUTPUT), the network does not take or the peer does not confirm what we sent (NETWORK; PEER_OUTPUT
+ * where the kernel says that nothing was to be carried or the peer's receive window was closed: its
+ * output is slow), our input has nothing (INPUT), the peer sends nothing (PEER_INPUT), a rate limit
+ * holds us (PACE). What remains is our own work (CPU).
  */
 #ifndef WAITS_H
 #define WAITS_H
@@ -40,9 +41,9 @@ void waits_stop(struct waits *w);
 /* Share of the whole time, 0 to 1. */
 double waits_share(const struct waits *w, enum waits_for what);
 
-/* Time spent in sleeps for the network that were the peer's closed window, in microseconds:
- * moves it from NETWORK to PEER_OUTPUT. */
-void waits_blame_peer(struct waits *w, int64_t us);
+/* The network had something to carry for only so many microseconds: the rest of the waiting for it was for
+ * the peer. Moves that from NETWORK to PEER_OUTPUT. */
+void waits_blame_peer(struct waits *w, int64_t network_us);
 
 /* One line for people: "limited by the peer's output". */
 const char *waits_verdict(const struct waits *w);
