@@ -73,7 +73,7 @@ void session_tick(struct session *s, int64_t now)
 		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (s->phase == PHASE_RUN)
 		tick_run(s);
-	else if (s->phase == PHASE_LINGER && s->win_count == 0 && now >= s->linger_until)
+	else if (s->phase == PHASE_LINGER && s->win_count == 0 && s->unacked == 0 && now >= s->linger_until)
 		s->phase = PHASE_CLOSED;
 }
 
