@@ -104,14 +104,22 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	}
 }
 
+/* There is no command here that could follow "--": it only ends the options. */
+static void operands_behind(struct common_args *a)
+{
+	for (int i = 0; i < a->nrest; i++)
+		a->operands[a->noperands++] = a->rest[i];
+	a->nrest = 0;
+}
+
 static int options_address(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
 
 	if (a->noperands == 0)
 		return common_usage(PROG, "no HOST given");
-	if (a->noperands > 2 || a->nrest > 0)
-		return common_usage(PROG, "unexpected argument '%s'", a->nrest > 0 ? a->rest[0] : a->operands[2]);
+	if (a->noperands > 2)
+		return common_usage(PROG, "unexpected argument '%s'", a->operands[2]);
 	if (address_parse(&o->client.to, a->operands[0], a->noperands > 1 ? a->operands[1] : NULL, false, &e) < 0)
 		return common_usage(PROG, "%s", e.text);
 	if (!o->client.to.is_unix && o->client.to.any_host)
@@ -192,6 +200,7 @@ int main(int argc, char **argv)
 		if (take_own(&o, option, &a))
 			return COMMON_USAGE;
 	}
+	operands_behind(&a);
 	if (option < 0 || options_check(&o, &a))
 		return COMMON_USAGE;
 	log_setup(PROG, o.args.verbosity, o.args.quiet);

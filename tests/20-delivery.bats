@@ -42,6 +42,7 @@ letters() { "$VT_BUILD/tests/pattern" "$(($1 / 2 + 1))" 7 | od -An -v -tx1 | hea
 		elif $k == "file" then "\($d)/f\($i % 12)" else "pipe:\($d)/f\($i % 12)" end;
 		{id: ., connect_in: from($kinds[. % 3]; .), listen_in: from($kinds[(. / 3 | floor) % 3]; . * 7 + 5)}' \
 		--argjson n "$(soak 100 1000)" >jobs.jsonl
+	thin jobs.jsonl
 	run_sessions jobs.jsonl results -j 3 -t 60
 	every results "$DELIVERED and $QUIET"
 	some results '.connect.got > 1000000 and .listen.got > 1000000'

@@ -30,6 +30,7 @@ tamper() {
 		listen: (["--max-failures", "1"] + $clocks), connect: $clocks, relay: ["--fault", "\(.way):\(.fault)"]}' "${@:2}" \
 		--argjson clocks "[\"-w\", \"${VT_SLOW}s\", \"--message-timeout\", \"${VT_SLOW}s\", \"--keep-alive\", \"$((300 * VT_SLOW))ms\"]" \
 		--argjson frames $FRAMES --argjson data $DATA_FRAMES >jobs.jsonl
+	thin jobs.jsonl
 	run_sessions jobs.jsonl all -j 12
 	# .victim was lied to by .other.
 	jq -c '. + if .job.way == "c2s" then {victim: .listen, other: .connect} else {victim: .connect, other: .listen} end' all >results

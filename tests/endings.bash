@@ -141,6 +141,21 @@ release() {
 	mv "$1.tmp" "$1.go"
 }
 
+# ---- clocks ----
+
+# ms N: a duration of the tools that a slow build or wrapper stretches.
+ms() { echo "$(($1 * VT_SLOW))ms"; }
+
+# idle N: nothing happens for so many milliseconds, which is what is tested.
+idle() { sleep "$(($1 * VT_SLOW / 1000)).$(printf %03d $(($1 * VT_SLOW % 1000)))"; }
+
+# in_time N: what timed() measured was not longer than N milliseconds.
+in_time() {
+	[ "$TOOK" -le $(($1 * VT_SLOW)) ] && return
+	echo "it took $TOOK ms" >&2
+	return 1
+}
+
 # ---- waiting for what is said ----
 
 # told SECONDS FILE TEXT: until FILE holds TEXT.
@@ -149,7 +164,7 @@ told() { eventually "$1" grep -qF -e "$3" "$2"; }
 size_of() { stat -c %s "$1" 2>/dev/null || stat -f %z "$1"; }
 has_size() { [ "$(size_of "$1")" -ge "$2" ]; }
 
-# seconds COMMAND...: how long it took, in milliseconds, in TOOK.
+# timed COMMAND...: how long it took, in milliseconds, in TOOK.
 timed() {
 	local begin=${EPOCHREALTIME/./}
 	"$@"

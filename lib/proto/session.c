@@ -33,6 +33,7 @@ void session_linger(struct session *s)
 	s->phase = PHASE_LINGER;
 	s->unacked = s->wire->tells || s->failed || !s->config.tells_unacked ? 0 : SIZE_MAX;
 	s->acked_at = s->now;
+	s->judging = false;
 	s->linger_until = s->now + s->config.drain_ms;
 	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
 	if (s->win_count == 0)
@@ -96,20 +97,16 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 	session_drop_windows(s);
 	/* A receipt of success is for all bytes. Where some were not taken, a STOP that crosses the
 	 * peer's EOF says so. */
-	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received)) {
+	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received))
 		session_receipt(s, status, detail);
-		return;
-	}
-	if (s->stop_want || s->receipt_want)
-		return;
-	if (status != RECEIPT_DONE && !s->wire->tells) {
+	else if (status != RECEIPT_DONE && !s->wire->tells)
 		output_failed(s);
-		return;
+	else if (!s->stop_want && !s->receipt_want) {
+		s->stop_want = true;
+		s->finishing = false;
+		s->give_status = (uint8_t)status;
+		s->give_detail = detail;
 	}
-	s->stop_want = true;
-	s->finishing = false;
-	s->give_status = (uint8_t)status;
-	s->give_detail = detail;
 	if (s->phase == PHASE_RUN) {
 		session_resume_held(s);
 		session_process(s);
@@ -122,7 +119,7 @@ void session_abort(struct session *s, enum session_close code, enum error_code e
 	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing, unless
 	 * nobody can confirm those. */
 	if (s->phase <= PHASE_RUN || (s->phase == PHASE_LINGER && s->unacked > 0 && !s->failed))
-		session_fail(s, code, error, BLAME_LOCAL, "%s", text);
+		session_fail(s, (int)code, error, BLAME_LOCAL, "%s", text);
 }
 
 void session_judge(struct session *s, const char *refusal)
@@ -232,7 +229,8 @@ void session_broken(struct session *s, bool reading, const char *why)
  */
 static bool waiting(const struct session *s)
 {
-	bool said = !s->failed || s->close_want || s->close_sent || s->handshake.refusal != REFUSE_NONE;
+	bool refused = s->handshake.refusal != REFUSE_NONE && !s->config.handshake.initiator;
+	bool said = !s->failed || s->close_want || s->close_sent || refused;
 
 	if (s->win_count > 0)
 		return true;
@@ -362,6 +360,7 @@ int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out,
 	s->in_tail = in_len;
 	s->out = out;
 	s->out_cap = out_cap;
+	s->data_tail = s->data_tail > s->out_head ? s->data_tail - s->out_head : 0;
 	s->out_head = 0;
 	s->out_tail = out_len;
 	return 0;

@@ -142,6 +142,7 @@ struct session {
 	/* out: [head, tail) waits for the transport. */
 	uint8_t *out;
 	size_t out_cap, out_head, out_tail;
+	size_t data_tail; /* end of the last data record in it */
 	/* in: windows lie in [0, head), unparsed bytes in [head, tail). */
 	uint8_t *in;
 	size_t in_cap, in_head, in_tail;

@@ -1,6 +1,7 @@
 /* The clocks of the session engine: when is what over, and when does it want to be asked again? */
 #include "wire.h"
 
+#define EXPIRED_DRAIN_MS 1000
 #define UNACKED_MS 10 /* between two looks at what the transport still holds */
 
 /*
@@ -27,17 +28,25 @@ void session_restart_clocks(struct session *s)
 		s->frame_since = s->now;
 }
 
-/* When all is heard, only our own application can be what is waited for, or, where no keep-alive watches
- * over that, a peer that takes nothing. */
+/*
+ * Before READY the handshake's clock runs; when all is heard, only our own application is waited for;
+ * and what the peer does not take yet is back-pressure, not idleness: keep-alive finds the dead. Where
+ * there is none, a peer that takes nothing of what waits is idle.
+ */
 static bool idle_counts(const struct session *s)
 {
-	bool stuck = !s->wire->tells && s->out_head < s->out_tail;
+	bool stuck = session_data_waits(s);
 
-	return ready_to_read(s) && (stuck || !s->wire->all_heard(s));
+	if (!s->ready || !ready_to_read(s))
+		return false;
+	return s->wire->tells ? !stuck && !s->wire->all_heard(s) : stuck || !s->wire->all_heard(s);
 }
 
-static void expire(struct session *s, const char *what)
+/* Whoever let a clock run out will hardly answer promptly now: do not wait long for that. */
+void session_expire(struct session *s, const char *what)
 {
+	if (s->config.drain_ms > EXPIRED_DRAIN_MS)
+		s->config.drain_ms = EXPIRED_DRAIN_MS;
 	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
 }
 
@@ -54,14 +63,16 @@ static void tick_run(struct session *s)
 		session_linger(s);
 		return;
 	}
+	if (s->wire->tells && session_data_waits(s))
+		s->last_data = s->now;
 	if (!ready_to_read(s))
 		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
 	if (!s->ready && past(s, s->started, c->handshake_ms))
-		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
+		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (past(s, s->frame_since, c->message_ms))
-		expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
+		session_expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
 	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
-		expire(s, "timeout: no data either way (see --idle-timeout)");
+		session_expire(s, "timeout: no data either way (see --idle-timeout)");
 	else
 		s->wire->tick(s);
 }
@@ -70,7 +81,7 @@ void session_tick(struct session *s, int64_t now)
 {
 	s->now = now;
 	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
-		expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
+		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (s->phase == PHASE_RUN)
 		tick_run(s);
 	else if (s->phase == PHASE_LINGER && s->win_count == 0 && s->unacked == 0 && now >= s->linger_until)
@@ -125,7 +136,7 @@ void session_unacked(struct session *s, size_t n)
 	} else if (s->phase == PHASE_LINGER && n > 0) {
 		s->linger_until = s->now + s->config.drain_ms;
 		if (past(s, s->acked_at, s->config.idle_ms))
-			expire(s, "timeout: the peer does not take the rest (see --idle-timeout)");
+			session_expire(s, "timeout: the peer does not take the rest (see --idle-timeout)");
 	}
 }
 

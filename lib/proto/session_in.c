@@ -60,6 +60,12 @@ static int open_frame(struct session *s)
 			    "the peer sent a frame of impossible length %u", (unsigned)len);
 		return 0;
 	}
+	/* Before the verdict the buffer is small; only an OPEN may come then, and an OPEN fits. */
+	if (len > s->in_cap - 4) {
+		session_fail(s, CLOSE_PROTOCOL, ERROR_PROTOCOL, BLAME_PEER,
+		    "protocol error by the peer: its first record is too long for an OPEN");
+		return 0;
+	}
 	if (have - 4 < len)
 		return 0;
 	rc = noise_cipher_open(&s->rx, frame + 4, len, frame + 4);
@@ -138,6 +144,8 @@ const struct session_window *session_recv_app_window(struct session *s)
 
 void session_drop_windows(struct session *s)
 {
+	if (s->win_count > 0)
+		session_restart_clocks(s);
 	s->win_count = 0;
 	s->unsquash_busy = false;
 }

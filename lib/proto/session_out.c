@@ -21,10 +21,11 @@ size_t session_room(const struct session *s)
 static void compact(struct session *s)
 {
 	if (s->out_head == s->out_tail)
-		s->out_head = s->out_tail = 0;
+		s->out_head = s->out_tail = s->data_tail = 0;
 	else if (s->out_head > s->out_cap / 2 && s->out_tail - s->out_head < COMPACT_BELOW) {
 		memmove(s->out, s->out + s->out_head, s->out_tail - s->out_head);
 		s->out_tail -= s->out_head;
+		s->data_tail = s->data_tail > s->out_head ? s->data_tail - s->out_head : 0;
 		s->out_head = 0;
 	}
 }
@@ -93,6 +94,11 @@ static bool room_worth_it(const struct session *s)
 	size_t body = body_room(s, 0), most = s->out_cap / 2;
 
 	return body > 0 && (body >= s->wire->body_max || body >= most || s->out_tail == 0);
+}
+
+bool session_data_waits(const struct session *s)
+{
+	return s->out_head < s->data_tail;
 }
 
 bool session_can_send(const struct session *s)
@@ -175,6 +181,7 @@ static void send_ack(struct session *s, size_t n, bool part)
 		seal_squashed(s, n, part);
 	else
 		seal_windows(s, n, part);
+	s->data_tail = s->out_tail;
 	s->last_data = s->now;
 	if (s->phase == PHASE_RUN)
 		s->wire->control(s);

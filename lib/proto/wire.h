@@ -69,11 +69,16 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 void session_note(struct session *s, enum error_code code, enum error_blame blame, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* A clock of ${what} ran out: end the session, and wait only briefly for the peer's end of transport. */
+void session_expire(struct session *s, const char *what);
+
 /* ---- between session.c, session_clocks.c, session_in.c and session_out.c ---- */
 
 /* All is said (or nobody listens any more): wait for the peer's end of transport. */
 void session_linger(struct session *s);
 bool session_can_send(const struct session *s);
+/* Does data (not only control records) wait for the transport? */
+bool session_data_waits(const struct session *s);
 void session_process(struct session *s);
 void session_drop_windows(struct session *s);
 void session_resume_held(struct session *s);

@@ -58,6 +58,7 @@ void v1_greet(struct session *s)
 
 void v1_agreed(struct session *s)
 {
+	s->last_data = s->now;
 	if (s->config.probe)
 		s->ping_want = true;
 	if (s->peer.probe)
@@ -210,9 +211,11 @@ static int64_t ping_at(const struct session *s)
 void v1_tick(struct session *s)
 {
 	if (expecting(s) && s->now >= silent_at(s)) {
-		session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER,
-		    "timeout: nothing heard from the peer for %lld s (see --keep-alive)",
-		    (long long)(SILENT_INTERVALS * s->config.keepalive_ms / 1000));
+		char what[80];
+
+		snprintf(what, sizeof what, "timeout: nothing heard from the peer for %g s (see --keep-alive)",
+		    (double)(SILENT_INTERVALS * s->config.keepalive_ms) / 1000);
+		session_expire(s, what);
 		return;
 	}
 	if (may_ping(s) && s->now >= ping_at(s))

@@ -67,13 +67,21 @@ static ssize_t stdstreams_read(struct endpoint *ep, const struct iovec *iov, int
 	struct stdstreams *s = (struct stdstreams *)ep;
 	struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
 	ssize_t got;
+	pid_t front;
 
 	do
 		got = s->in_way == WAY_SOCKET ? recvmsg(ep->in_fd, &m, MSG_DONTWAIT) : readv(ep->in_fd, iov, n);
 	while (got < 0 && errno == EINTR);
+	if (!ep->interactive)
+		return got;
 	/* A terminal that is not ours any more: wait until it is again. */
-	if (got < 0 && errno == EIO && ep->interactive && tcgetpgrp(ep->in_fd) != getpgrp())
+	if (got < 0 && errno == EIO && (front = tcgetpgrp(ep->in_fd)) >= 0 && front != getpgrp())
 		errno = EAGAIN;
+	/* One that has hung up also reads as an end, but nobody typed it. */
+	if (got == 0 && !isatty(ep->in_fd)) {
+		errno = EIO;
+		return -1;
+	}
 	return got;
 }
 

@@ -14,7 +14,7 @@
 
 #include "printable.h"
 
-#define LOCK_TRIES 250 /* of 20 ms each */
+#define LOCK_TRIES 1500 /* of 20 ms: many may come at once, and asking in turns is not fair */
 #define LINE_MAX_BYTES (TRUST_NAME_MAX + KEYTEXT_MAX + KEYFILE_COMMENT_MAX + 4)
 
 /* ---- lines ---- */

@@ -270,7 +270,7 @@ static void check(void)
 		MUST(!(state & (SESSION_SEND_WIRE | SESSION_SEND_APP)) && !session_wants_reset(&us));
 	if (us.phase == PHASE_RUN && us.ready && session_is_raw(&us) && now < us.quiet_until)
 		MUST(!(state & SESSION_SEND_APP));
-	if (state == SESSION_CLOSED && e->code == ERROR_OK && !us.config.take_nothing) {
+	if (state == SESSION_CLOSED && e->code == ERROR_OK && !us.stop_want) {
 		/* Success: the end came, and what was said before it is taken. */
 		MUST(us.ready && us.fin && us.in_head == us.in_tail && us.peer_eof);
 		MUST(touched || us.win_count > 0 || taken == said_len);

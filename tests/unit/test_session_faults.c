@@ -274,6 +274,41 @@ static void test_error_in_full_buffer(void)
 	}
 }
 
+/* Our application stops after the peer's end, with the buffer full: what comes behind is still read. */
+static void test_stop_with_full_buffer(void)
+{
+	static uint8_t most[60000], total[8] = {[6] = 60000 >> 8, [7] = 60000 & 255};
+
+	for (int status = 0; status < 2; status++) {
+		struct pair p;
+		struct side *a = &p.side[0], *b = &p.side[1];
+
+		pair_init(&p, "XX");
+		pair_open(&p);
+		b->deaf = true;
+		forge(a, V1_DATA, most, sizeof(most));
+		forge(a, V1_EOF, total, sizeof(total));
+		for (int i = 0; i < 300; i++)
+			forge(a, V1_PING, "12345678", 8);
+		a->s.sent = sizeof(most);
+		a->s.eof_want = a->s.eof_sent = true;
+		a->s.pings = 300;
+		a->s.ping_value = be_get64((const uint8_t *)"12345678");
+		pair_run(&p);
+		CHECK(b->s.peer_eof && b->s.in_tail == b->s.in_cap);
+		CHECK(!(session_state(&b->s) & SESSION_RECV_WIRE));
+		session_stop(&b->s, status ? RECEIPT_FAILED : RECEIPT_DONE, 0);
+		CHECK(session_state(&b->s) & SESSION_RECV_WIRE);
+		a->stay_open = b->stay_open = false;
+		a->ended = true;
+		pair_run(&p);
+		CHECK(side_closed(a) && side_closed(b));
+		CHECK_INT(side_code(a), ERROR_PEER);
+		CHECK_INT(side_code(b), ERROR_OK);
+		pair_free(&p);
+	}
+}
+
 /* The peer is told even if the buffer was full when it happened. */
 static void test_close_behind_full_buffer(void)
 {
@@ -316,6 +351,7 @@ int main(void)
 	RUN(test_end_behind_windows);
 	RUN(test_cut_behind_windows);
 	RUN(test_error_in_full_buffer);
+	RUN(test_stop_with_full_buffer);
 	RUN(test_close_behind_full_buffer);
 	UNIT_DONE();
 }

@@ -2,9 +2,11 @@
  * session: every type of record, in its place, out of place and malformed. A wrong one ends the
  * session with a sticky error, is told to the peer, and nothing of it reaches the application.
  */
+#include <zstd.h>
+
 #include "pair.h"
 
-static const uint8_t zeros[70000];
+static const uint8_t zeros[SQUASH_PLAIN + 1];
 
 /* A session that stands, with compression and message boundaries agreed or not. */
 static void open_with(struct pair *p, bool agreed)
@@ -347,6 +349,35 @@ static void test_rekey_limits(void)
 	}
 }
 
+/* What a compressed record becomes is bounded; one byte more, and nothing of it is delivered. */
+static void test_bombs(void)
+{
+	for (size_t more = 0; more < 2; more++) {
+		for (int stopped = 0; stopped < 2; stopped++) {
+			struct pair p;
+			uint8_t bomb[1000], total[8] = {0};
+			size_t n = ZSTD_compress(bomb, sizeof(bomb), zeros, SQUASH_PLAIN + more, 3);
+
+			open_with(&p, true);
+			CHECK(!ZSTD_isError(n));
+			forge(&p.side[0], V1_DATA, "ab", 2);
+			if (stopped)
+				session_stop(&p.side[1].s, RECEIPT_DONE, 0);
+			forge(&p.side[0], V1_ZDATA, bomb, n);
+			forge(&p.side[0], V1_ZDATA, bomb, n);
+			be_put64(total, 2 + 2 * SQUASH_PLAIN);
+			forge(&p.side[0], V1_EOF, total, 8);
+			p.side[0].s.eof_sent = true;
+			p.side[0].s.sent = 2 + 2 * SQUASH_PLAIN;
+			pair_run(&p);
+			CHECK_INT(side_code(&p.side[1]), more ? ERROR_PROTOCOL : ERROR_OK);
+			CHECK_INT(p.side[1].got_len, stopped ? 0 : more ? 2 : 2 + 2 * SQUASH_PLAIN);
+			CHECK_INT(p.side[1].s.peer_eof, !more);
+			pair_free(&p);
+		}
+	}
+}
+
 /* An empty record is nothing in a stream, but it ends a message. */
 static void test_empty_data(void)
 {
@@ -391,6 +422,7 @@ int main(void)
 	RUN(test_ping_flood);
 	RUN(test_rekey);
 	RUN(test_rekey_limits);
+	RUN(test_bombs);
 	RUN(test_empty_data);
 	UNIT_DONE();
 }

@@ -15,7 +15,8 @@ static uint8_t text[SQUASH_PLAIN], noise[SQUASH_PLAIN], packed[2 * SQUASH_PLAIN]
 static const uint8_t zeros[4 * SQUASH_PLAIN];
 
 /* One piece there and back; returns its compressed length. */
-static size_t there_and_back(struct squash *z, struct unsquash *u, int level, const uint8_t *in, size_t n, size_t cap)
+static size_t there_and_back(struct squash *z, struct unsquash *u, int level, const uint8_t *in,
+    size_t n, size_t cap)
 {
 	const char *why = NULL;
 	size_t len = 0, back = 0;
