@@ -49,7 +49,7 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 # Fortified unless the packager chose a level, or nothing is optimised, or a sanitizer watches.
 FORTIFY = $(if $(filter -O0 -D_FORTIFY_SOURCE% -Wp%_FORTIFY_SOURCE%,$(CFLAGS) $(CPPFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 ifdef SANITIZE
-OPT = -O1 -g -fno-omit-frame-pointer -U_FORTIFY_SOURCE -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+OPT = -O1 -g -fno-omit-frame-pointer -U_FORTIFY_SOURCE -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -DSANDBOX_SANITIZED
 LINK_SAN = -fsanitize=$(SANITIZE)
 else
 OPT = -O2 -g $(FORTIFY) -fstack-protector-strong
@@ -94,7 +94,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%-replay)
 FUZZ_LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/fuzz/obj/lib/%.o)
 
 .PHONY: all demo check unit vectors bats corpus asan valgrind layers lint soak fuzz install uninstall clean help deps
-.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps FORCE
+.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-deps bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -146,6 +146,12 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/test_%.o $(UNIT_COMMON) $(LIBVAULT)
 .SECONDEXPANSION:
 $(TEST_TOOLS): $(BUILD)/tests/%: $$(call tool_parts,$$*) $(LIBVAULT)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
+
+# What it is compared with needs the ciphers and nothing else.
+BARE_PKGS := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto,libsodium)
+$(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(BARE_PKGS) 2>/dev/null) $(LDLIBS)
 
 $(REPLAYS): $(BUILD)/fuzz/%-replay: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(LIBVAULT)
 	@mkdir -p $(@D)
@@ -211,6 +217,15 @@ fuzz-deps:
 fuzz: fuzz-deps ## every fuzz target for FUZZ_SECONDS seconds
 	@$(REMAKE) fuzzers
 	@VT_BUILD='$(ABS_BUILD)' FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ_NAMES)
+
+bench-programs: all $(BUILD)/bench/bareloop $(BUILD)/tests/relay
+
+bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_TOOLS BENCH_JSON BENCH_BEHAVIOUR
+	@$(REMAKE) bench-programs >&2
+	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
+
+bench-deps: ## install the other tools that bench knows (Debian)
+	@tests/deps.sh bench
 
 layers: all ## prove that calls and includes only go down
 	@$(if $(SANITIZE),echo 'make layers: needs a build without SANITIZE' >&2; exit 1,:)

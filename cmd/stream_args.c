@@ -19,9 +19,9 @@
 
 int stream_args_version(const char *prog)
 {
-	char features[128];
+	char features[128 + SANDBOX_TEXTMAX], sandbox[SANDBOX_TEXTMAX];
 
-	snprintf(features, sizeof features, "%s, zstd %s", aead_library(), squash_library());
+	snprintf(features, sizeof features, "%s, zstd %s, %s", aead_library(), squash_library(), sandbox_describe(sandbox));
 	return common_version(prog, features);
 }
 
@@ -74,6 +74,18 @@ static int take_max_message(struct stream_args *s, const struct common_args *a)
 		return COMMON_USAGE;
 	s->stream.max_message = (size_t)n;
 	return 0;
+}
+
+static int take_sandbox(struct stream_args *s, const struct common_args *a)
+{
+	static const char *const modes[] = {[SANDBOX_AUTO] = "auto", [SANDBOX_REQUIRE] = "require", [SANDBOX_OFF] = "off"};
+
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+		if (strcmp(a->value, modes[i]) == 0) {
+			s->stream.sandbox = (enum sandbox_mode)i;
+			return 0;
+		}
+	return common_usage(a->prog, "--sandbox: '%s' is none of auto, require, off", a->value);
 }
 
 int stream_args_take(struct stream_args *s, int option, const struct common_args *a)
@@ -136,6 +148,8 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_WIRE:
 		s->wire = a->value;
 		return 0;
+	case ARGS_SANDBOX:
+		return take_sandbox(s, a);
 	case 'v':
 		s->verbosity++;
 		return 0;

@@ -27,6 +27,7 @@ enum {
 	ARGS_LOG_JSON,
 	ARGS_RATE_LIMIT,
 	ARGS_MAX_MESSAGE,
+	ARGS_SANDBOX,
 	ARGS_OWN,
 };
 
@@ -47,7 +48,7 @@ enum {
 	    {"rate-limit", required_argument, NULL, ARGS_RATE_LIMIT}, \
 	    {"max-message-size", required_argument, NULL, ARGS_MAX_MESSAGE}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
-	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
+	    {"sandbox", required_argument, NULL, ARGS_SANDBOX}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
 
 #define ARGS_HELP_NETWORK \
 	"  -4                          IPv4 only\n" \
@@ -78,6 +79,8 @@ enum {
 	"      --log-json              messages as JSON, one object a line\n" \
 	"  -v, --verbose               say more (repeat for still more)\n" \
 	"      --quiet                 no warnings, only errors\n" \
+	"      --sandbox MODE          give up files and system calls once all is set up: auto (as far as\n" \
+	"                              the system can, the default), require (or fail), off\n" \
 	"  -h, --help                  this text\n" \
 	"  -V, --version               version and features\n"
 

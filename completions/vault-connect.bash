@@ -25,6 +25,10 @@ _vault_connect() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--sandbox)
+		mapfile -t COMPREPLY < <(compgen -W 'auto require off' -- "$cur")
+		return
+		;;
 	--protocol)
 		mapfile -t COMPREPLY < <(compgen -W 'XX IK XXpsk3 NN NNpsk0 IX' -- "$cur")
 		return
@@ -58,7 +62,7 @@ _vault_connect() {
 		    -p --source-port --retry --retry-delay -z --probe --json -4 -6 -n -w --handshake-timeout \
 		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
 		    --wire --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose \
-		    --quiet -h --help -V --version; do
+		    --quiet --sandbox -h --help -V --version; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done
 		return

@@ -204,7 +204,7 @@ fails_with() {
 	tail -n 1 "$LISTEN_ERR" | grep accept-timeout
 
 	listener --accept-timeout "$(scaled 2)s"
-	"$VT_BUILD/tests/slowread" $((100000 / VT_SLOW)) <up |
+	"$VT_BUILD/tests/slowread" --limit "$(scaled 20)" $((100000 / VT_SLOW)) <up |
 		bounded 20 vault_connect -i connect.key -r "$KEY" --protocol XX 127.0.0.1 "$LISTEN_PORT" >got
 	wait_for "$LISTEN_PID" 5
 	assert_equal "$status" 0

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install what is missing, and only that.
 #
-#   tests/deps.sh SET...        SET is build (compile, run the demo), test (make check), lint, fuzz or valgrind
+#   tests/deps.sh SET...        SET is build (compile, run the demo), test (make check), lint, fuzz, valgrind or
+#                               bench (what make bench compares with)
 #   tests/deps.sh --libraries   only say which libraries are missing, install nothing
 #
 # Silent and quick when nothing is missing; asks for root only when something is.
@@ -105,6 +106,23 @@ need_fuzz() {
 	need libclang-rt-dev
 }
 
+need_sshd() {
+	have sshd || [ -x /usr/sbin/sshd ] && return
+	need openssh-server
+	echo "deps: note: Debian's openssh-server also starts an ssh server of its own on port 22" >&2
+}
+
+need_bench() {
+	nc -h 2>&1 | grep -q OpenBSD || need netcat-openbsd
+	need_tool ncat ncat
+	need_tool socat socat
+	need_tool stunnel stunnel4
+	need_tool spiped spiped
+	need_tool ssh openssh-client
+	need_sshd
+	need_tool openssl openssl
+}
+
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -165,6 +183,7 @@ for set in "$@"; do
 	lint) need_lint ;;
 	fuzz) need_fuzz ;;
 	valgrind) need_tool valgrind valgrind ;;
+	bench) need_bench ;;
 	*) echo "deps: unknown set '$set'" >&2; exit 2 ;;
 	esac
 done

@@ -130,7 +130,7 @@ check_exits() {
 
 check_sizes() {
 	local file lines name from to
-	for file in lib/*.[ch] lib/*/*.[ch] cmd/*.[ch] tests/tools/*.[ch]; do
+	for file in lib/*.[ch] lib/*/*.[ch] cmd/*.[ch] tests/tools/*.[ch] tests/bench/*.[ch] tests/bench/*.py; do
 		[ -e "$file" ] || continue
 		lines=$(wc -l <"$file")
 		[ "$lines" -le $FILE_MAX ] || complain "$file has $((lines)) lines, more than $FILE_MAX"
@@ -144,7 +144,7 @@ check_sizes() {
 		case " $FLAT_SWITCHES " in *" $name "*) continue ;; esac
 		[ $((to - from + 1)) -le $FUNCTION_MAX ] ||
 		    complain "$file:$from: $name has $((to - from + 1)) lines, more than $FUNCTION_MAX"
-	done < <(find lib cmd tests/tools -name '*.[ch]' -print | sort |
+	done < <(find lib cmd tests/tools tests/bench -name '*.[ch]' -print | sort |
 	    ctags --languages=C --langmap=C:.c.h --kinds-C=f --fields=+ne -f - -L - |
 	    awk -F'\t' '{ l = e = ""
 		for (i = 4; i <= NF; i++) { if ($i ~ /^line:/) l = substr($i, 6); if ($i ~ /^end:/) e = substr($i, 5) }

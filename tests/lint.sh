@@ -69,7 +69,7 @@ analysers() {
 		cppcheck -q -j"$jobs" --enable=warning,performance,portability --inline-suppr --std=c11 \
 		    --suppress=missingIncludeSystem --suppress=legacyUninitvar --error-exitcode=1 -Ilib \
 		    -DWITH_LIBCRYPTO=1 --template='{file}:{line}: {severity}: {message} [{id}]' \
-		    $(list lib cmd tests/tools) || fail cppcheck
+		    $(list lib cmd tests/tools tests/bench) || fail cppcheck
 	fi
 }
 

@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
 
+#include "libcrypto.h"
+
 const char *aead_library(void)
 {
 	return "libcrypto " OPENSSL_FULL_VERSION_STR;
@@ -37,6 +39,7 @@ void *aead_libcrypto_new(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
 
 	if (!cipher)
 		return NULL;
+	libcrypto_start();
 	ctx = EVP_CIPHER_CTX_new();
 	if (!ctx)
 		return NULL;

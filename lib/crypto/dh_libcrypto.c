@@ -5,6 +5,8 @@
 
 #include <openssl/evp.h>
 
+#include "libcrypto.h"
+
 #define BYTES DH_LIBCRYPTO_X448BYTES
 
 bool dh_libcrypto_available(void)
@@ -14,10 +16,12 @@ bool dh_libcrypto_available(void)
 
 int dh_libcrypto_x448_public(uint8_t out[BYTES], const uint8_t sec[BYTES])
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
+	EVP_PKEY *key;
 	size_t len = BYTES;
 	int r = -1;
 
+	libcrypto_start();
+	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
 	if (!key)
 		return -1;
 	if (EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == BYTES)
@@ -41,6 +45,7 @@ int dh_libcrypto_x448_shared(uint8_t out[BYTES], const uint8_t sec[BYTES], const
 	EVP_PKEY_CTX *ctx = NULL;
 	int r = -1;
 
+	libcrypto_start();
 	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
 	if (!key)
 		return -1;

@@ -5,6 +5,8 @@
 
 #include <openssl/evp.h>
 
+#include "libcrypto.h"
+
 bool hash_libcrypto_available(void)
 {
 	return true;
@@ -17,6 +19,7 @@ int hash_libcrypto_blake2s(uint8_t out[32], const struct hash_part *parts, size_
 
 	if (!ctx)
 		return -1;
+	libcrypto_start();
 	if (EVP_DigestInit_ex(ctx, EVP_blake2s256(), NULL) != 1)
 		goto out;
 	for (size_t i = 0; i < count; i++)

@@ -1,11 +1,13 @@
 #include "client.h"
 
 #include <ev.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
@@ -18,6 +20,7 @@
 
 struct client {
 	struct client_options *o;
+	struct address to;
 	struct ev_loop *loop;
 	struct stream stream;
 	struct conn *conn; /* until the stream has it, and for a probe */
@@ -26,6 +29,8 @@ struct client {
 	bool has_expected;
 	bool announced;	   /* READY was seen */
 	bool over;	   /* the session has closed */
+	bool confined;	   /* in the sandbox, as far as a try allows */
+	bool loose;	   /* and once the session is up, it can be made smaller */
 	bool looking;	   /* a second try that only finds out which key the server has */
 	struct signals signals;
 	int signal;
@@ -36,8 +41,6 @@ static bool is_25519(const struct client *c)
 {
 	return c->protocol.dh == DH_25519;
 }
-
-/* ---- the session's events ---- */
 
 static void judge(struct client *c, struct conn *conn)
 {
@@ -55,6 +58,68 @@ static void judge(struct client *c, struct conn *conn)
 
 static void on_changed(struct conn *conn, void *owner);
 
+/* ---- the sandbox ---- */
+
+static bool wants_known_key(const struct client *c)
+{
+	return c->has_expected && !c->o->stream.psk && noise_protocol_needs_remote(&c->protocol, true);
+}
+
+static bool may_remember(struct client *c)
+{
+	return is_25519(c) && noise_protocol_peer_has_static(&c->protocol, true) && judge_server_prepare(&c->o->judge);
+}
+
+/* What may be needed until the session is up. */
+static struct sandbox_needs needs_of_handshake(struct client *c)
+{
+	const struct client_options *o = c->o;
+	struct sandbox_needs needs = {.connect = o->retry || wants_known_key(c)};
+
+	if (needs.connect && !o->to.is_unix) {
+		needs.port = o->to.port;
+		needs.bind = o->socket.source || o->socket.source_port != 0;
+		needs.source_port = o->socket.source_port;
+		needs.resolve = (o->retry || o->socket.source) && !o->socket.numeric;
+	}
+	if (may_remember(c)) {
+		if (o->judge.fresh >= 0)
+			needs.arrival = o->judge.known_hosts;
+		else
+			needs.append = o->judge.known_hosts;
+	}
+	needs.again = needs.connect || needs.arrival || needs.append;
+	return needs;
+}
+
+static int confine(struct client *c, struct error *e)
+{
+	struct sandbox_needs needs;
+
+	if (c->confined || c->o->stream.sandbox == SANDBOX_OFF)
+		return 0;
+	c->confined = true;
+	if (c->o->probe && c->o->json)
+		json_object_seed(0); /* reads the system's random numbers, once */
+	needs = needs_of_handshake(c);
+	c->loose = needs.again;
+	return stream_confine(&c->stream, needs, e);
+}
+
+/* The session is up: nothing but its bytes is left to do. */
+static void confine_session(struct client *c)
+{
+	const struct sandbox_needs nothing = {0};
+	struct error ignored = {0}; /* what the first time took stays taken */
+
+	if (!c->loose)
+		return;
+	c->loose = false;
+	(void)!stream_confine(&c->stream, nothing, &ignored);
+}
+
+/* ---- the session's events ---- */
+
 static void announce(struct client *c, struct conn *conn)
 {
 	const struct session_peer *peer = session_peer(&conn->session);
@@ -65,6 +130,7 @@ static void announce(struct client *c, struct conn *conn)
 	    judge_peer_text(peer, is_25519(c), text));
 	stream_warn_raw(conn);
 	judge_server_ready(&c->o->judge, peer, is_25519(c));
+	confine_session(c);
 	if (!c->stream.pumping && !c->o->probe) {
 		stream_run(&c->stream, conn);
 		c->conn = NULL;
@@ -149,11 +215,19 @@ static int attempt(struct client *c, struct error *e)
 {
 	const struct client_options *o = c->o;
 	int64_t deadline = o->stream.handshake_ms > 0 ? clock_ms() + o->stream.handshake_ms : -1;
-	int fd = socket_connect(&o->to, &o->socket, deadline, c->peer, e);
+	int fd;
 
+	/* What is tried again looks up names again; otherwise that is done now. */
+	if (o->retry && confine(c, e) < 0)
+		return -1;
+	fd = socket_connect(&c->to, &o->socket, deadline, c->peer, e);
 	if (fd < 0)
 		return -1;
 	log_info(2, "%s: TCP connected, speaking %s", c->peer, c->protocol.name);
+	if (confine(c, e) < 0) {
+		close(fd);
+		return -1;
+	}
 	if (start_session(c, fd, deadline, e) < 0)
 		return -1;
 	if (!c->over)
@@ -176,6 +250,10 @@ static void find_out(struct client *c, struct error *e)
 	struct error ignored = {0};
 
 	c->looking = true;
+	/* The one that refused, and without a name to look up, which the sandbox would not let us. */
+	if (address_parse(&c->to, c->peer, NULL, false, &ignored) < 0 || c->to.host[0] == '\0')
+		c->to = c->o->to;
+	memset(&ignored, 0, sizeof ignored);
 	if (protocol_parse(&c->protocol, "XX", &ignored) < 0 || attempt(c, &ignored) < 0 || !c->conn)
 		return;
 	if (session_error(&c->conn->session)->code == ERROR_AUTH && session_peer(&c->conn->session)->has_key)
@@ -185,8 +263,7 @@ static void find_out(struct client *c, struct error *e)
 
 static bool key_was_wrong(const struct client *c, const struct session *s)
 {
-	return s->handshake.refusal == REFUSE_KEYS && c->has_expected && !c->o->stream.psk &&
-	    noise_protocol_needs_remote(&c->protocol, true);
+	return s->handshake.refusal == REFUSE_KEYS && wants_known_key(c);
 }
 
 /* ---- tries in a row ---- */
@@ -316,7 +393,7 @@ static int outcome(struct client *c, struct error *e)
 
 int client_run(struct client_options *o)
 {
-	struct client c = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct client c = {.o = o, .to = o->to, .loop = ev_default_loop(EVFLAG_NOENV)};
 	struct stream_options none = o->stream;
 	struct error e = {0};
 	int status = -1;

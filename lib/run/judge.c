@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -43,6 +44,9 @@ int judge_server_load(struct judge_server *j, struct error *e)
 void judge_server_free(struct judge_server *j)
 {
 	trust_free(&j->list);
+	if (j->prepared && j->fresh >= 0)
+		close(j->fresh);
+	j->prepared = false;
 }
 
 bool judge_server_expected(const struct judge_server *j, uint8_t x25519[KEY_BYTES])
@@ -122,13 +126,36 @@ const char *judge_server_verdict(const struct judge_server *j, const struct sess
 	return why;
 }
 
+bool judge_server_prepare(struct judge_server *j)
+{
+	if (j->pinned || j->trust != JUDGE_NEW || j->list.count > 0)
+		return false;
+	j->prepared = trust_known_prepare(j->known_hosts, &j->fresh, &j->unprepared) == 0;
+	return j->prepared;
+}
+
+static int add(const struct judge_server *j, const struct key *k, struct error *e)
+{
+	int rc;
+
+	if (!j->prepared || j->fresh < 0)
+		return trust_known_add(j->known_hosts, j->name, k, NULL, e);
+	rc = trust_known_first(j->known_hosts, j->fresh, j->name, k, e);
+	if (rc <= 0)
+		return rc;
+	/* From a sandbox this may fail, for the file is none that was there when it was entered. */
+	if (trust_known_add(j->known_hosts, j->name, k, NULL, NULL) >= 0)
+		return 0;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: another process has made that file meanwhile", j->known_hosts);
+}
+
 static void remember(const struct judge_server *j, const struct key *k, const char *print)
 {
-	struct error e = {0};
+	struct error e = j->unprepared;
 	char text[KEYTEXT_MAX];
 
 	keytext_format(text, k);
-	if (trust_known_add(j->known_hosts, j->name, k, NULL, &e) < 0)
+	if (e.code != ERROR_OK || add(j, k, &e) < 0)
 		log_warn("cannot remember the key of %s: %s", j->name, e.text);
 	else
 		log_warn("new server %s: key %s (fingerprint %s) remembered in %s", j->name, text, print, j->known_hosts);

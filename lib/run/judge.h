@@ -27,6 +27,10 @@ struct judge_server {
 	char name[TRUST_NAME_MAX];
 	struct trust_list list;
 	bool psk; /* a pre-shared key authenticates as well */
+	/* by judge_server_prepare() */
+	bool prepared;
+	int fresh;		 /* a file that will become known_hosts, or -1 if there is one */
+	struct error unprepared; /* why an unknown key cannot be remembered */
 };
 
 /* Load what is known of the server. 0 or -1. */
@@ -39,6 +43,11 @@ bool judge_server_expected(const struct judge_server *j, uint8_t x25519[KEY_BYTE
 /* The verdict: NULL if the server may be talked to, else why not (in ${why}). */
 const char *judge_server_verdict(const struct judge_server *j, const struct session_peer *peer,
     bool is_25519, char why[JUDGE_TEXTMAX]);
+
+/* May a key have to be remembered? Then see to it that this is possible in a sandbox: j->fresh gets
+ * its name, or known_hosts is opened. False if not, or if it cannot be done, which is told when a
+ * key comes. */
+bool judge_server_prepare(struct judge_server *j);
 
 /* The session is up: remember the key or warn, as the rules say. */
 void judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519);

@@ -52,6 +52,15 @@ static void on_session(struct conn *c, void *owner)
 		stop(l);
 }
 
+/* From here on nobody else is served. */
+static void confine_session(const struct listener *l)
+{
+	const struct sandbox_needs nothing = {0};
+	struct error ignored = {0}; /* what the first time took stays taken */
+
+	(void)!stream_confine(&l->stream, nothing, &ignored);
+}
+
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
@@ -61,6 +70,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
 	server_stop(srv);
+	confine_session(l);
 	stream_warn_raw(c);
 	conn_own(c, on_session, l);
 	stream_run(&l->stream, c);
@@ -191,6 +201,17 @@ static void tell_people(const struct listener *l)
 		log_info(1, "listening on %s port %u, key fingerprint %s", at->host, at->port, print);
 }
 
+static int confine(const struct listener *l, struct error *e)
+{
+	const struct socket_listeners *at = &l->server.listeners;
+	struct sandbox_needs needs = {.accept = true, .again = true};
+
+	if (at->unix_path[0] != '\0')
+		needs.removal = at->unix_path;
+	json_object_seed(0); /* reads the system's random numbers, once */
+	return stream_confine(&l->stream, needs, e);
+}
+
 static int setup(struct listener *l, struct error *e)
 {
 	const struct listener_options *o = l->o;
@@ -213,6 +234,9 @@ static int setup(struct listener *l, struct error *e)
 	l->accept_timer.data = l->drain_timer.data = l;
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
+	signals_start(&l->signals, l->loop, on_signal, l);
+	if (confine(l, e) < 0)
+		return -1;
 	tell_people(l);
 	return o->ready_fd >= 0 ? tell_ready(l, e) : 0;
 }
@@ -244,7 +268,6 @@ int listener_run(const struct listener_options *o)
 		log_error("%s", e.text);
 		status = error_status(e.code);
 	} else {
-		signals_start(&l.signals, l.loop, on_signal, &l);
 		ev_run(l.loop, 0);
 		status = outcome(&l);
 		signals_stop(&l.signals);

@@ -59,22 +59,25 @@ static int temporary_name(struct outfile *f)
 int outfile_open(struct outfile *f, const char *path, struct error *e)
 {
 	memset(f, 0, sizeof *f);
-	f->fd = -1;
+	f->fd = f->dir_fd = -1;
 	if (locate(f, path, e) < 0)
 		return -1;
+	f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f->fd = open(f->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
 	if (f->fd >= 0)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
-		return fail(f, "cannot create", e);
+		goto failed;
 	if (temporary_name(f) < 0)
-		return fail(f, "cannot create", e);
+		goto failed;
 	f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-	if (f->fd < 0) {
-		f->temporary[0] = '\0';
-		return fail(f, "cannot create", e);
-	}
-	return 0;
+	if (f->fd >= 0)
+		return 0;
+	f->temporary[0] = '\0';
+failed:
+	fail(f, "cannot create", e);
+	outfile_discard(f);
+	return -1;
 }
 
 /* A file without a name gets one; replacing another needs a name to rename from. */
@@ -96,16 +99,6 @@ static int give_name(struct outfile *f)
 	return rename(f->temporary, f->path);
 }
 
-static void sync_directory(const struct outfile *f)
-{
-	int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	(void)fsync(fd); /* not every file system can */
-	close(fd);
-}
-
 int outfile_commit(struct outfile *f, struct error *e)
 {
 	int rc = 0;
@@ -119,8 +112,8 @@ int outfile_commit(struct outfile *f, struct error *e)
 	if (close(f->fd) < 0 && rc == 0)
 		rc = fail(f, "cannot close", e);
 	f->fd = -1;
-	if (rc == 0)
-		sync_directory(f);
+	if (rc == 0 && f->dir_fd >= 0)
+		(void)fsync(f->dir_fd); /* not every file system can */
 	outfile_discard(f);
 	return rc;
 }
@@ -129,7 +122,9 @@ void outfile_discard(struct outfile *f)
 {
 	if (f->fd >= 0)
 		close(f->fd);
-	f->fd = -1;
+	if (f->dir_fd >= 0)
+		close(f->dir_fd);
+	f->fd = f->dir_fd = -1;
 	if (f->temporary[0] != '\0')
 		(void)unlink(f->temporary);
 	f->temporary[0] = '\0';

@@ -11,6 +11,7 @@
 
 struct outfile {
 	int fd;
+	int dir_fd;	 /* open early, for a sandbox may come; -1 if the directory cannot be read */
 	char dir[4096];	 /* where it will appear */
 	char path[4096]; /* under this name; a symbolic link is followed */
 	char temporary[4096]; /* "" as long as it has no name */

@@ -26,6 +26,7 @@ struct stdstreams {
 	struct endpoint ep;
 	enum way in_way, out_way;
 	int in_flags, out_flags; /* to restore with WAY_FLAGGED */
+	int null; /* takes the place of an output that is done; open early, for a sandbox may come */
 	struct outfile file;
 	bool to_file;
 };
@@ -107,7 +108,7 @@ static void restore(enum way way, int fd, int flags)
 /* The reader behind us sees the end only now, after all was written. */
 static int close_output(struct stdstreams *s)
 {
-	int fd = s->ep.out_fd, rc;
+	int fd = s->ep.out_fd, copy;
 
 	if (fd < 0)
 		return 0;
@@ -119,13 +120,10 @@ static int close_output(struct stdstreams *s)
 	if (s->out_way == WAY_SOCKET)
 		(void)shutdown(fd, SHUT_WR);
 	/* The number stays taken; what the close of the real thing says is what counts. */
-	rc = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (rc < 0)
+	if (s->null < 0)
 		return close(fd);
-	int copy = dup(fd);
-
-	dup2(rc, fd);
-	close(rc);
+	copy = dup(fd);
+	dup3(s->null, fd, O_CLOEXEC);
 	return copy < 0 ? -1 : close(copy);
 }
 
@@ -201,6 +199,7 @@ static int open_output(struct stdstreams *s, const char *file, bool no_output, s
 	if (!file) {
 		s->ep.out_fd = 1;
 		s->out_way = tame(1, O_WRONLY, &s->out_flags);
+		s->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		return 0;
 	}
 	if (outfile_open(&s->file, file, e) < 0)
@@ -223,13 +222,20 @@ struct endpoint *stdstreams_open(const char *file, bool no_input, bool no_output
 	    .in_size = -1,
 	    .in_name = "standard input",
 	    .out_name = "standard output"};
-	s->file.fd = -1;
+	s->null = s->file.fd = s->file.dir_fd = -1;
 	if (open_output(s, file, no_output, e) < 0)
 		return NULL;
 	/* A closed standard input was opened for writing only, so that it takes no socket's number. */
 	if (!no_input && (fcntl(0, F_GETFL) & O_ACCMODE) != O_WRONLY)
 		open_input(s);
 	return &s->ep;
+}
+
+const char *stdstreams_directory(const struct endpoint *ep)
+{
+	const struct stdstreams *s = (const struct stdstreams *)ep;
+
+	return s->to_file ? s->file.dir : NULL;
 }
 
 void stdstreams_close(struct endpoint *ep)
@@ -244,5 +250,7 @@ void stdstreams_close(struct endpoint *ep)
 		restore(s->out_way, ep->out_fd, s->out_flags);
 	if (ep->in_fd >= 0)
 		restore(s->in_way, ep->in_fd, s->in_flags);
-	ep->in_fd = ep->out_fd = -1;
+	if (s->null >= 0)
+		close(s->null);
+	ep->in_fd = ep->out_fd = s->null = -1;
 }

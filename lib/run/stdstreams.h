@@ -10,6 +10,9 @@
  * started ends at once; writing to a closed standard output fails. NULL with ${e} set. Call once. */
 struct endpoint *stdstreams_open(const char *file, bool no_input, bool no_output, struct error *e);
 
+/* The directory in which that file will get its name, or NULL without one. */
+const char *stdstreams_directory(const struct endpoint *ep);
+
 /* Give descriptors back in the state they were in. Removes an unfinished file. */
 void stdstreams_close(struct endpoint *ep);
 

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,14 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 	ev_unref(loop);
 	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
 	return st->ep ? 0 : -1;
+}
+
+int stream_confine(const struct stream *st, struct sandbox_needs needs, struct error *e)
+{
+	if (st->options->log_json || st->options->stats == REPORT_JSON)
+		json_object_seed(0); /* reads the system's random numbers, once */
+	needs.directory = stdstreams_directory(st->ep);
+	return sandbox_enter(&needs, st->options->sandbox, e);
 }
 
 /* ---- progress ---- */

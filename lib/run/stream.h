@@ -12,6 +12,7 @@
 #include "proto/session.h"
 #include "pump.h"
 #include "report.h"
+#include "sandbox.h"
 #include "waits.h"
 
 enum stream_progress {
@@ -36,6 +37,7 @@ struct stream_options {
 	const struct key *identity; /* secret key */
 	bool throwaway;		    /* it was made for this run */
 	const struct key *psk;	 /* or NULL */
+	enum sandbox_mode sandbox;
 };
 
 /* A stream under way. */
@@ -61,6 +63,11 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 
 /* Fill in what options say about sessions; wire, role and protocol are left to the caller. */
 int stream_config(struct stream *st, struct session_config *config, struct error *e);
+
+/* Enter the sandbox, or its last and smallest form: ${needs} is what else the caller needs, the
+ * output is added. 0 or -1, see sandbox_enter(). */
+int stream_confine(const struct stream *st, struct sandbox_needs needs, struct error *e)
+    __attribute__((warn_unused_result));
 
 /* Join the conn (which the stream owns from now on) and the endpoint. */
 void stream_run(struct stream *st, struct conn *conn);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,6 +335,18 @@ out:
 	return rc;
 }
 
+static int trust_open_append(const char *path, struct error *e)
+{
+	int fd;
+
+	if (keyfile_mkdir(path, e))
+		return -1;
+	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e)
 {
@@ -341,15 +354,46 @@ int trust_known_add(const char *path, const char *name, const struct key *key, c
 
 	if (key->form != KEY_PUBLIC && key->form != KEY_XPUBLIC)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "only public keys are remembered");
-	if (keyfile_mkdir(path, e))
-		return -1;
-	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	fd = trust_open_append(path, e);
 	if (fd < 0)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+		return -1;
 	rc = trust_add_locked(fd, path, name, key, comment, e);
 	if (close(fd) && rc == 0)
 		rc = error_set(e, ERROR_IO, BLAME_LOCAL, "%s: cannot write: %s", path, strerror(errno));
 	return rc;
+}
+
+int trust_known_prepare(const char *path, int *fresh, struct error *e)
+{
+	char copy[KEYFILE_PATH_MAX];
+	int fd;
+
+	*fresh = -1;
+	if (access(path, F_OK) < 0 && keyfile_mkdir(path, NULL) == 0) {
+		snprintf(copy, sizeof(copy), "%s", path);
+		*fresh = open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	}
+	if (*fresh >= 0)
+		return 0;
+	fd = trust_open_append(path, e);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+int trust_known_first(const char *path, int fresh, const char *name, const struct key *key, struct error *e)
+{
+	char self[64];
+
+	if (trust_add_locked(fresh, path, name, key, NULL, e))
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fresh);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return 1;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
 }
 
 /* ---- authorized_keys ---- */

@@ -82,6 +82,16 @@ enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e) __attribute__((warn_unused_result));
 
+/* For who will not be able to make files any more. If there is one that can be appended to, *${fresh}
+ * is -1. Otherwise the directory is made, and *${fresh} is a file in it that has no name yet, for
+ * trust_known_first(); where the file system knows no such files, an empty one is made. 0 or -1. */
+int trust_known_prepare(const char *path, int *fresh, struct error *e) __attribute__((warn_unused_result));
+
+/* trust_known_add() to ${fresh}, which then takes its name. 0; 1 if somebody else made the file
+ * meanwhile, which is left as it is; -1. */
+int trust_known_first(const char *path, int fresh, const char *name, const struct key *key, struct error *e)
+    __attribute__((warn_unused_result));
+
 /* ---- authorized_keys ---- */
 
 /* Load the file. 0; 1 if there is no such file (no error is set, the list is empty); -1. An empty
