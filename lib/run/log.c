@@ -63,9 +63,10 @@ char *log_stamp(char out[LOG_STAMP_MAX])
 
 static void say_json(const char *level, const char *text)
 {
+	static const char prefix[] = "warning: "; /* the level says it */
 	char stamp[LOG_STAMP_MAX], *line;
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", log_stamp(stamp), "program", state.prog, "level",
-	    level, "message", text);
+	    level, "message", strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text);
 
 	line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);

@@ -96,10 +96,13 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 	(void)loop;
 	(void)events;
-	if (st->pumping)
-		report_now(st, -1);
-	else
+	if (!st->pumping) {
 		log_info(0, "no session yet");
+		return;
+	}
+	session_ask(&st->conn->session); /* the answer is for the next time, or the kernel's */
+	conn_update(st->conn);
+	report_now(st, -1);
 }
 
 int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
@@ -118,8 +121,13 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 
 int stream_confine(const struct stream *st, struct sandbox_needs needs, struct error *e)
 {
-	if (st->options->log_json || st->options->stats == REPORT_JSON)
-		json_object_seed(0); /* reads the system's random numbers, once */
+	char stamp[LOG_STAMP_MAX];
+
+	if (st->options->log_json || st->options->stats == REPORT_JSON) {
+		/* These read the system's random numbers and its time zone, once. */
+		json_object_seed(0);
+		log_stamp(stamp);
+	}
 	needs.directory = stdstreams_directory(st->ep);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }
