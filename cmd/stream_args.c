@@ -13,6 +13,7 @@
 #define HANDSHAKE_MS 10000
 #define MESSAGE_MS 30000
 #define KEEPALIVE_MS 15000
+#define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
 
@@ -51,6 +52,27 @@ static int take_compress(struct stream_args *s, const struct common_args *a)
 		return COMMON_USAGE;
 	s->stream.compress = true;
 	s->stream.level = (int)level;
+	return 0;
+}
+
+static int take_stats(struct stream_args *s, const struct common_args *a)
+{
+	if (!a->value || strcmp(a->value, "text") == 0)
+		s->stream.stats = REPORT_TEXT;
+	else if (strcmp(a->value, "json") == 0)
+		s->stream.stats = REPORT_JSON;
+	else
+		return common_usage(a->prog, "--stats: '%s' is neither text nor json", a->value);
+	return 0;
+}
+
+static int take_max_message(struct stream_args *s, const struct common_args *a)
+{
+	uint64_t n;
+
+	if (common_opt_size(a, &n, 1, 65536))
+		return COMMON_USAGE;
+	s->stream.max_message = (size_t)n;
 	return 0;
 }
 
@@ -114,6 +136,18 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_NO_PROGRESS:
 		s->stream.progress = PROGRESS_OFF;
 		return 0;
+	case ARGS_STATS:
+		return take_stats(s, a);
+	case ARGS_LOG_JSON:
+		s->stream.log_json = true;
+		return 0;
+	case ARGS_RATE_LIMIT:
+		return common_opt_size(a, &s->stream.rate_limit, 1, UINT64_C(1) << 40);
+	case ARGS_MAX_MESSAGE:
+		return take_max_message(s, a);
+	case ARGS_WIRE:
+		s->wire = a->value;
+		return 0;
 	case ARGS_SANDBOX:
 		return take_sandbox(s, a);
 	case 'v':
@@ -136,11 +170,27 @@ int stream_args_check(const struct common_args *a)
 	    {ARGS_SEND_ONLY, 'o', "--send-only", "--output"},
 	    {ARGS_PROGRESS, ARGS_NO_PROGRESS, "--progress", "--no-progress"},
 	    {'v', ARGS_QUIET, "--verbose", "--quiet"},
+	    {ARGS_LOG_JSON, ARGS_PROGRESS, "--log-json", "--progress"},
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
 		if (common_given(a, pairs[i].one) && common_given(a, pairs[i].other))
 			return common_conflict(a->prog, pairs[i].one_name, pairs[i].other_name);
+	return 0;
+}
+
+int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire)
+{
+	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE))
+		return common_usage(a->prog, "--max-message-size needs --wire vault-tcp (or auto)");
+	if (wire == &wire_vault1)
+		return 0;
+	if (s->psk_file)
+		return common_usage(a->prog, "--psk-file and --wire %s cannot be used together: Vault TCP has no pre-shared keys", s->wire);
+	if (wire == &wire_vaulttcp && s->stream.compress)
+		return common_usage(a->prog, "--compress and --wire %s cannot be used together", s->wire);
+	if (!common_given(a, ARGS_IDLE_TIMEOUT))
+		s->stream.raw_idle_ms = RAW_IDLE_MS;
 	return 0;
 }
 

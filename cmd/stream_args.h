@@ -22,6 +22,11 @@ enum {
 	ARGS_PROGRESS,
 	ARGS_NO_PROGRESS,
 	ARGS_QUIET,
+	ARGS_WIRE,
+	ARGS_STATS,
+	ARGS_LOG_JSON,
+	ARGS_RATE_LIMIT,
+	ARGS_MAX_MESSAGE,
 	ARGS_SANDBOX,
 	ARGS_OWN,
 };
@@ -38,6 +43,10 @@ enum {
 	    {"recv-only", no_argument, NULL, ARGS_RECV_ONLY}, {"output", required_argument, NULL, 'o'}, \
 	    {"compress", optional_argument, NULL, ARGS_COMPRESS}, \
 	    {"progress", no_argument, NULL, ARGS_PROGRESS}, {"no-progress", no_argument, NULL, ARGS_NO_PROGRESS}, \
+	    {"wire", required_argument, NULL, ARGS_WIRE}, \
+	    {"stats", optional_argument, NULL, ARGS_STATS}, {"log-json", no_argument, NULL, ARGS_LOG_JSON}, \
+	    {"rate-limit", required_argument, NULL, ARGS_RATE_LIMIT}, \
+	    {"max-message-size", required_argument, NULL, ARGS_MAX_MESSAGE}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
 	    {"sandbox", required_argument, NULL, ARGS_SANDBOX}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
 
@@ -53,14 +62,21 @@ enum {
 	"  -i, --identity FILE         own secret key (default: ~/.config/vault-tools/identity, if it\n" \
 	"                              exists; otherwise a throw-away one)\n" \
 	"      --psk-file FILE         pre-shared key that the peer must have, too\n"
+#define ARGS_HELP_WIRE \
+	"      --wire NAME             vault1 (default), or vault-tcp to talk to Vault TCP in Python:\n" \
+	"                              nothing confirms delivery there\n"
 #define ARGS_HELP_DATA \
 	"      --send-only             only send; nothing is taken from the peer\n" \
 	"      --recv-only             only receive; nothing is read from standard input\n" \
 	"  -o, --output FILE           write what is received to FILE, which appears only when complete\n" \
 	"      --compress[=LEVEL]      compress with zstd if the peer agrees (level 1 to 19, default 3)\n" \
+	"      --rate-limit BYTES      send at most so many bytes a second (K, M, G)\n" \
+	"      --max-message-size N    with --wire vault-tcp: refuse longer messages (default 64K)\n" \
 	"      --progress              show progress even where it would not be by default\n" \
 	"      --no-progress           never show progress\n"
 #define ARGS_HELP_REST \
+	"      --stats[=FORM]          print figures at the end: text or json (SIGUSR1: any time)\n" \
+	"      --log-json              messages as JSON, one object a line\n" \
 	"  -v, --verbose               say more (repeat for still more)\n" \
 	"      --quiet                 no warnings, only errors\n" \
 	"      --sandbox MODE          give up files and system calls once all is set up: auto (as far as\n" \
@@ -76,6 +92,7 @@ struct stream_args {
 	const char *identity_file, *psk_file;
 	const char *protocols[ARGS_PROTOCOLS_MAX];
 	size_t protocol_count;
+	const char *wire; /* as it was given, or NULL */
 	bool anonymous, quiet;
 	int verbosity;
 	struct key *identity, *psk; /* guarded memory, owned */
@@ -92,6 +109,9 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 
 /* Conflicts between shared options. 0 or COMMON_USAGE. */
 int stream_args_check(const struct common_args *a);
+
+/* What a raw wire cannot have, and its own defaults. 0 or COMMON_USAGE. */
+int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire);
 
 /* Read the keys: ${throwaway} asks for a throw-away identity whatever exists. 0 or -1. */
 int stream_args_load(struct stream_args *s, bool throwaway, struct error *e);

@@ -6,6 +6,7 @@
 #include "run/client.h"
 #include "run/keyfile.h"
 #include "run/log.h"
+#include "run/protocol.h"
 #include "stream_args.h"
 
 #define PROG "vault-connect"
@@ -37,7 +38,7 @@ static const char help[] =
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
     "      --retry-delay T         first pause between tries, growing (default 5s)\n"
     "  -z, --probe                 only shake hands; print the server's key, protocol, round trip\n"
-    "      --json                  with -z: one JSON object\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "      --json                  with -z: one JSON object\n" ARGS_HELP_WIRE ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
 
 /* ---- options ---- */
 
@@ -132,12 +133,19 @@ static int options_address(struct opts *o, const struct common_args *a)
 
 static int options_check(struct opts *o, const struct common_args *a)
 {
+	struct error e = {0};
+
 	if (stream_args_check(a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->args.identity_file)
 		return common_conflict(PROG, "--anonymous", "--identity");
 	if (common_given(a, OPT_TRUST) && o->remote_key)
 		return common_conflict(PROG, "--trust", "--remote-key");
+	o->client.wire = protocol_wire(o->args.wire, false, &e);
+	if (!o->client.wire)
+		return common_usage(PROG, "--wire: %s", e.text);
+	if (stream_args_wire(&o->args, a, o->client.wire))
+		return COMMON_USAGE;
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)
@@ -196,11 +204,15 @@ int main(int argc, char **argv)
 	if (option < 0 || options_check(&o, &a))
 		return COMMON_USAGE;
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
-	if (setup(&o, known_hosts, &e) < 0)
-		status = common_fail(PROG, &e);
-	else
+	if (o.args.stream.log_json)
+		log_as_json();
+	if (setup(&o, known_hosts, &e) < 0) {
+		log_error("%s", e.text);
+		status = error_status(e.code);
+	} else
 		status = client_run(&o.client);
 	stream_args_free(&o.args);
-	common_try(PROG, status);
+	if (!o.args.stream.log_json)
+		common_try(PROG, status);
 	return common_exit(o.client.probe ? common_close_stdout(PROG, status) : status);
 }

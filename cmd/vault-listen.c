@@ -36,7 +36,8 @@ static const char help[] =
     "      --accept-timeout T      give up if no client came within T (default 0: never)\n"
     "      --drain T               after a signal let the session finish for T (default 5s)\n"
     "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
-    "                              when clients can connect\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "                              when clients can connect\n" "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
+    "                              nothing confirms delivery there; auto: both, told apart\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
 
 /* ---- options ---- */
 
@@ -124,12 +125,33 @@ static int options_protocols(const struct opts *o)
 	return 0;
 }
 
+/* What clients of the raw wire speak: the one --protocol, which native clients may speak as well. */
+static int options_raw(struct opts *o)
+{
+	struct error e = {0};
+
+	if (o->listener.wire == &wire_vault1)
+		return 0;
+	if (o->args.protocol_count > 1)
+		return common_usage(PROG, "--wire %s: only one --protocol, nothing in that wire says which one is meant", o->args.wire);
+	if (protocol_parse_raw(&o->listener.raw_protocol, o->args.protocol_count > 0 ? o->args.protocols[0] : NULL, &e) < 0)
+		return common_usage(PROG, "--protocol: %s", e.text);
+	return 0;
+}
+
 static int options_check(struct opts *o, const struct common_args *a)
 {
+	struct error e = {0};
+
 	if (stream_args_check(a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
+	o->listener.wire = protocol_wire(o->args.wire, true, &e);
+	if (!o->listener.wire)
+		return common_usage(PROG, "--wire: %s", e.text);
+	if (stream_args_wire(&o->args, a, o->listener.wire) || options_raw(o))
+		return COMMON_USAGE;
 	return options_protocols(o) ? COMMON_USAGE : options_address(o, a);
 }
 
@@ -200,11 +222,16 @@ int main(int argc, char **argv)
 	if (option < 0 || options_check(&o, &a))
 		return COMMON_USAGE;
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
-	if (setup(&o, path, &e) < 0)
-		status = common_fail(PROG, &e);
-	else
+	if (o.args.stream.log_json)
+		log_as_json();
+	if (setup(&o, path, &e) < 0) {
+		log_error("%s", e.text);
+		status = error_status(e.code);
+	} else
 		status = listener_run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
-	return common_exit(common_try(PROG, status));
+	if (!o.args.stream.log_json)
+		common_try(PROG, status);
+	return common_exit(status);
 }

@@ -23,6 +23,18 @@ _vault_listen() {
 		mapfile -t COMPREPLY < <(compgen -W 'XX IK XXpsk3 NN NNpsk0 IX' -- "$cur")
 		return
 		;;
+	--wire)
+		mapfile -t COMPREPLY < <(compgen -W 'vault1 vault-tcp auto' -- "$cur")
+		return
+		;;
+	--stats)
+		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
+		return
+		;;
+	--rate-limit | --max-message-size)
+		mapfile -t COMPREPLY < <(compgen -W '16K 64K 100K 1M 10M' -- "$cur")
+		return
+		;;
 	--compress)
 		mapfile -t COMPREPLY < <(compgen -W '1 3 6 9 12 15 19' -- "$cur")
 		return
@@ -38,8 +50,9 @@ _vault_listen() {
 	if [[ $cur == -* ]]; then
 		for word in -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
 		    --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
-		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --progress \
-		    --no-progress -v --verbose --quiet --sandbox -h --help -V --version; do
+		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
+		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \
+		    --sandbox -h --help -V --version; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done
 		return

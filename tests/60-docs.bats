@@ -232,6 +232,37 @@ identities() {
 	assert_not_exist "$CONFIG/known_hosts"
 }
 
+@test "a Vault TCP program in Python: its key, to it, from it; figures" {
+	local key line
+	find_python cryptography nacl
+	identities
+	peer() { "$PYTHON" "$ROOT/tests/peers/vaulttcp_peer.py" "$@"; }
+	mkfifo ready
+	# It listens where the recipe connects to.
+	spawn "$PYTHON" "$ROOT/tests/peers/vaulttcp_peer.py" listen 127.0.0.1 "$PORT" --ready-fd 9 --count 2 --recv got \
+	    --protocol Noise_XX_25519_AESGCM_SHA512 --json peer.json 9<>ready </dev/null
+	read -r line <ready
+	key=$(jq -r .key <<<"$line")
+	run -0 bash -c "$(recipe python-key) 2>/dev/null"
+	assert_line --regexp " key $key\$"
+	echo "$key" >here/server.pub
+	sender "$(recipe python-send)"
+	wait_for "$SPAWN_PID" 30
+	cmp got whole.pdf
+	receiver "$(recipe python-receive)"
+	peer connect 127.0.0.1 "$PORT" --protocol Noise_XX_25519_AESGCM_SHA512 --static "$CONFIG/identity" --send whole.pdf --act half
+	finish
+	cmp whole.pdf there/report.pdf
+	run -0 bash -c "$(grep -o 'vault-keygen -y --export hex --part x25519' "$ROOT/README.md" | head -n 1)"
+	assert_output --regexp '^[0-9a-f]{64}$'
+	rm "$CONFIG/known_hosts" # another server is at that port now
+	receiver "$(recipe file-receive)"
+	run -0 bounded 30 bash -c "cd here && $(recipe figures) 2>&1"
+	assert_output --partial '"event":"stats"'
+	assert_output --partial 'limited by'
+	finish
+}
+
 @test "keys: show, authorize, pin, probe" {
 	vault-keygen >printed
 	run -0 bash -c "$(recipe keys-show)"

@@ -32,6 +32,8 @@ static void refuse(struct handshake *h, enum handshake_refusal code)
 	    h->completed + 1 >= noise_protocol_messages(&h->protocol);
 	size_t header = as_frame ? 4 : 2;
 
+	if (h->config.raw)
+		return;
 	unit[header] = (uint8_t)code;
 	put(h, unit, header + 1);
 	h->refusal = code;
@@ -49,17 +51,18 @@ void handshake_refuse(struct handshake *h, enum handshake_refusal code)
 static int write_message(struct handshake *h)
 {
 	uint8_t *at = h->out + h->out_len;
-	size_t room = sizeof h->out - h->out_len, n = 0;
+	size_t room = sizeof h->out - h->out_len, n = 0, header = h->config.raw ? 0 : 2;
 	int rc = NOISE_E_LENGTH;
 
-	if (room > 2)
-		rc = noise_write(&h->noise, NULL, 0, at + 2, room - 2, &n);
+	if (room > header)
+		rc = noise_write(&h->noise, NULL, 0, at + header, room - header, &n);
 	if (rc != NOISE_OK || n > HANDSHAKE_MAXMSG) {
 		fail(h, ERROR_PROTOCOL, BLAME_LOCAL, noise_strerror(rc));
 		return -1;
 	}
-	be_put16(at, (uint16_t)n);
-	h->out_len += 2 + n;
+	if (header > 0)
+		be_put16(at, (uint16_t)n);
+	h->out_len += header + n;
 	h->completed++;
 	return 0;
 }
@@ -142,10 +145,10 @@ int handshake_start(struct handshake *h, const struct handshake_config *config)
 
 	memset(h, 0, sizeof *h);
 	h->config = *config;
-	if (!config->initiator)
+	if (!config->initiator && !config->raw)
 		return 0;
 	h->protocol = config->protocol;
-	n = make_prologue(&h->protocol, prologue);
+	n = config->raw ? 0 : make_prologue(&h->protocol, prologue);
 	put(h, prologue, n);
 	if (start_noise(h, prologue, n) < 0)
 		return -1;
@@ -336,13 +339,30 @@ static size_t feed_message(struct handshake *h, const uint8_t *in, size_t n)
 	return 2 + m;
 }
 
+/* A raw message: its length is what the pattern says. */
+static size_t feed_raw(struct handshake *h, const uint8_t *in, size_t n)
+{
+	size_t m = noise_protocol_message_len(&h->protocol, h->completed);
+
+	if (n < m)
+		return 0;
+	read_message(h, in, m);
+	return m;
+}
+
+static size_t feed_unit(struct handshake *h, const uint8_t *in, size_t n)
+{
+	if (h->config.raw)
+		return feed_raw(h, in, n);
+	return h->started ? feed_message(h, in, n) : feed_hello(h, in, n);
+}
+
 size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n)
 {
 	size_t used = 0;
 
 	while (h->step == HANDSHAKE_MORE && used < n) {
-		size_t k = h->started ? feed_message(h, in + used, n - used)
-				      : feed_hello(h, in + used, n - used);
+		size_t k = feed_unit(h, in + used, n - used);
 
 		if (k == 0)
 			break;

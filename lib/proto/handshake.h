@@ -31,7 +31,10 @@ enum handshake_refusal {
 
 struct handshake_config {
 	bool initiator;
-	/* Initiator: the protocol to speak. Responder: ignored. */
+	/* Noise messages alone, told apart by their known lengths, empty prologue, no refusals: the
+	 * raw wires (both sides have agreed on ${protocol} elsewhere). */
+	bool raw;
+	/* Initiator, and both sides with ${raw}: the protocol to speak. Responder: ignored. */
 	struct noise_protocol protocol;
 	/* Responder: what is allowed: full names, or bare patterns with modifiers ("XX"),
 	 * which stand for that pattern with 25519 and any cipher and hash. */

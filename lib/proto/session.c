@@ -6,8 +6,6 @@
 
 #include "wire.h"
 
-#define EXPIRED_DRAIN_MS 1000
-
 /* ---- errors ---- */
 
 static void set_error(struct session *s, enum error_code code, enum error_blame blame,
@@ -28,11 +26,13 @@ void session_note(struct session *s, enum error_code code, enum error_blame blam
 	va_end(ap);
 }
 
-static void linger(struct session *s)
+void session_linger(struct session *s)
 {
 	if (s->phase >= PHASE_LINGER)
 		return;
 	s->phase = PHASE_LINGER;
+	s->unacked = s->wire->tells || s->failed || !s->config.tells_unacked ? 0 : SIZE_MAX;
+	s->acked_at = s->now;
 	s->judging = false;
 	s->linger_until = s->now + s->config.drain_ms;
 	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
@@ -52,12 +52,12 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 	va_end(ap);
 	s->failed = true;
 	/* (After its last record a side says nothing more, not even this.) */
-	if (tell != 0 && !s->close_sent && s->phase == PHASE_RUN && !s->wire->all_said(s)) {
+	if (tell != 0 && s->wire->tells && !s->close_sent && s->phase == PHASE_RUN && !s->wire->all_said(s)) {
 		s->close_want = true;
 		s->close_code = (uint16_t)tell;
 		s->wire->control(s);
 	}
-	linger(s);
+	session_linger(s);
 	return -1;
 }
 
@@ -70,10 +70,21 @@ void session_end(struct session *s)
 		s->wire->control(s);
 }
 
+/* A wire that cannot say so: the transport will be reset. */
+static void output_failed(struct session *s)
+{
+	if (s->phase <= PHASE_RUN)
+		session_fail(s, 0, ERROR_IO, BLAME_LOCAL, "the output failed");
+}
+
 void session_receipt(struct session *s, enum session_receipt_status status, uint8_t detail)
 {
 	if (s->receipt_want || s->stop_want)
 		return;
+	if (status != RECEIPT_DONE && !s->wire->tells) {
+		output_failed(s);
+		return;
+	}
 	s->receipt_want = true;
 	s->give_status = (uint8_t)status;
 	s->give_detail = detail;
@@ -88,6 +99,8 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 	 * peer's EOF says so. */
 	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received))
 		session_receipt(s, status, detail);
+	else if (status != RECEIPT_DONE && !s->wire->tells)
+		output_failed(s);
 	else if (!s->stop_want && !s->receipt_want) {
 		s->stop_want = true;
 		s->finishing = false;
@@ -103,8 +116,9 @@ void session_stop(struct session *s, enum session_receipt_status status, uint8_t
 void session_abort(struct session *s, enum session_close code, enum error_code error, const char *text)
 {
 	session_drop_windows(s);
-	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing. */
-	if (s->phase <= PHASE_RUN)
+	/* What has ended has ended: a change of mind while the last bytes leave spoils nothing, unless
+	 * nobody can confirm those. */
+	if (s->phase <= PHASE_RUN || (s->phase == PHASE_LINGER && s->unacked > 0 && !s->failed))
 		session_fail(s, (int)code, error, BLAME_LOCAL, "%s", text);
 }
 
@@ -124,7 +138,7 @@ void session_refuse_busy(struct session *s)
 {
 	if (s->phase > PHASE_RUN)
 		return;
-	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator) {
+	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator || !s->wire->tells) {
 		session_fail(s, CLOSE_BUSY, ERROR_NETWORK, BLAME_LOCAL, "busy");
 		return;
 	}
@@ -135,14 +149,20 @@ void session_refuse_busy(struct session *s)
 /* ---- the transport speaks ---- */
 
 /*
- * Nobody can confirm the last message: if the transport dies when only our receipt is missing,
- * that is the peer's loss of certainty, not ours.
+ * The end during the handshake. On a raw wire that is also how a server answers a first message that was
+ * made for another key: it has no words for it.
  */
-static bool complete(const struct session *s)
+static void left_early(struct session *s)
 {
-	bool nothing_left = s->wire_dead && s->eof_want && (s->receipt_want || s->stop_want);
+	const struct handshake_config *h = &s->config.handshake;
 
-	return s->wire->all_heard(s) && (s->wire->all_said(s) || nothing_left);
+	if (h->raw && h->initiator && !s->heard && noise_protocol_needs_remote(&h->protocol, true))
+		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
+		    "the peer closed the connection without an answer: it has not the key that is expected of it, "
+		    "or speaks another protocol than %s", h->protocol.name);
+	else
+		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER, "the peer closed the connection during the handshake (%s)",
+		    s->fin_why);
 }
 
 void session_check_fin(struct session *s)
@@ -152,10 +172,11 @@ void session_check_fin(struct session *s)
 
 	if (!s->fin || s->phase > PHASE_RUN || behind || (s->wire->all_heard(s) && s->ready))
 		return;
+	if (s->ready && s->wire->ends_by_fin && s->wire->ends_by_fin(s))
+		return;
 	s->out_head = s->out_tail; /* nobody will read it */
 	if (!s->ready)
-		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER,
-		    "the peer closed the connection during the handshake (%s)", s->fin_why);
+		left_early(s);
 	else
 		session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER,
 		    s->peer_eof ? "the peer left without confirming delivery (%s)"
@@ -175,9 +196,25 @@ void session_fin(struct session *s)
 	transport_ended(s, "closed");
 }
 
+/*
+ * On a raw wire a reset is all that a peer has to say that something went wrong, even if all has left
+ * this side. (What waits to be opened is a reason to wait: then session_check_fin() will see to it.)
+ */
+static bool raw_broken(struct session *s, bool reading, const char *why)
+{
+	if (s->failed || s->phase == PHASE_CLOSED)
+		return true;
+	if (s->phase == PHASE_RUN && reading && !s->wire->all_heard(s))
+		return false;
+	session_fail(s, 0, ERROR_TRUNCATED, BLAME_PEER, "the peer left before it had all (%s)", why);
+	return true;
+}
+
 void session_broken(struct session *s, bool reading, const char *why)
 {
 	s->wire_dead = true;
+	if (!s->wire->tells && s->ready && raw_broken(s, reading, why))
+		return;
 	if (reading)
 		transport_ended(s, why);
 	/* else: what the peer sent before may still be read, and says more */
@@ -199,6 +236,8 @@ static bool waiting(const struct session *s)
 		return true;
 	if (s->wire_dead || !said)
 		return false;
+	if (s->unacked > 0)
+		return true;
 	return s->out_head < s->out_tail || s->close_want || !s->fin;
 }
 
@@ -233,7 +272,7 @@ unsigned session_state(const struct session *s)
 		bits |= run_bits(s);
 	if (s->phase == PHASE_LINGER || s->eof_want || s->peer.stopped)
 		bits |= SESSION_INPUT_DONE;
-	if (s->out_head == s->out_tail && !s->wire_dead &&
+	if (s->out_head == s->out_tail && !s->wire_dead && !session_wants_reset(s) &&
 	    (s->phase == PHASE_LINGER ? !s->close_want : s->phase == PHASE_RUN && s->wire->all_said(s)))
 		bits |= SESSION_SHUT_WIRE;
 	return bits;
@@ -254,135 +293,25 @@ bool session_agreed(const struct session *s)
 	return s->ready;
 }
 
+bool session_wants_reset(const struct session *s)
+{
+	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE;
+}
+
+bool session_is_raw(const struct session *s)
+{
+	return !s->wire->tells;
+}
+
+bool session_asks_unacked(const struct session *s)
+{
+	return s->config.tells_unacked && !s->wire->tells && !s->wire_dead &&
+	    (s->pausing || s->ping_want || (s->phase == PHASE_LINGER && !s->failed));
+}
+
 bool session_heard(const struct session *s)
 {
 	return s->heard;
-}
-
-/* ---- clocks ---- */
-
-static bool ready_to_read(const struct session *s)
-{
-	return s->in_tail < s->in_cap && s->win_count == 0 && !s->judging;
-}
-
-/* What we waited for ourselves is no silence of the peer. */
-void session_restart_clocks(struct session *s)
-{
-	s->last_recv = s->last_data = s->now;
-	if (s->frame_since >= 0)
-		s->frame_since = s->now;
-}
-
-/*
- * Before READY the handshake's clock runs; when all is heard, only our own application is waited for;
- * and what the peer does not take yet is back-pressure, not idleness (keep-alive finds the dead).
- */
-static bool idle_counts(const struct session *s)
-{
-	return s->ready && ready_to_read(s) && !session_data_waits(s) && !s->wire->all_heard(s);
-}
-
-/* Whoever let a clock run out will hardly answer promptly now: do not wait long for that. */
-void session_expire(struct session *s, const char *what)
-{
-	if (s->config.drain_ms > EXPIRED_DRAIN_MS)
-		s->config.drain_ms = EXPIRED_DRAIN_MS;
-	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
-}
-
-static bool past(const struct session *s, int64_t since, int64_t limit)
-{
-	return limit > 0 && since >= 0 && s->now - since >= limit;
-}
-
-/* A probe is nothing but a handshake, to its end. */
-static bool handshaking(const struct session *s)
-{
-	return !s->ready || s->config.probe || s->peer.probe;
-}
-
-static void tick_run(struct session *s)
-{
-	const struct session_config *c = &s->config;
-
-	if (complete(s)) {
-		linger(s);
-		return;
-	}
-	if (session_data_waits(s))
-		s->last_data = s->now;
-	if (!ready_to_read(s))
-		session_restart_clocks(s); /* a slow application is back-pressure, not a fault of the peer */
-	if (handshaking(s) && past(s, s->started, c->handshake_ms))
-		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
-	else if (past(s, s->frame_since, c->message_ms))
-		session_expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
-	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
-		session_expire(s, "timeout: no data either way (see --idle-timeout)");
-	else
-		s->wire->tick(s);
-}
-
-void session_tick(struct session *s, int64_t now)
-{
-	s->now = now;
-	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
-		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
-	else if (s->phase == PHASE_RUN)
-		tick_run(s);
-	else if (s->phase == PHASE_LINGER && s->win_count == 0 && now >= s->linger_until)
-		s->phase = PHASE_CLOSED;
-}
-
-static void sooner(int64_t *best, int64_t since, int64_t limit)
-{
-	if (limit > 0 && since >= 0 && (*best < 0 || since + limit < *best))
-		*best = since + limit;
-}
-
-int64_t session_deadline(const struct session *s)
-{
-	const struct session_config *c = &s->config;
-	int64_t at = -1;
-
-	if (s->phase == PHASE_LINGER)
-		return s->win_count == 0 ? s->linger_until : -1;
-	if (s->phase == PHASE_HANDSHAKE || handshaking(s))
-		sooner(&at, s->started, c->handshake_ms);
-	if (s->phase != PHASE_RUN)
-		return at;
-	if (complete(s))
-		return s->now;
-	if (ready_to_read(s))
-		sooner(&at, s->frame_since, c->message_ms);
-	if (idle_counts(s))
-		sooner(&at, s->last_data, c->idle_ms);
-	int64_t wire = s->wire->deadline(s);
-
-	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
-}
-
-void session_hurry(struct session *s, int64_t drain_ms)
-{
-	s->config.drain_ms = drain_ms;
-	if (s->phase == PHASE_LINGER && s->linger_until > s->now + drain_ms)
-		s->linger_until = s->now + drain_ms;
-}
-
-void session_resumed(struct session *s, int64_t now)
-{
-	int64_t gap = now - s->now;
-
-	s->last_recv += gap;
-	s->last_send += gap;
-	s->last_data += gap;
-	s->started += gap;
-	s->ping_at += gap;
-	s->linger_until += gap;
-	if (s->frame_since >= 0)
-		s->frame_since += gap;
-	s->now = now;
 }
 
 /* ---- life ---- */

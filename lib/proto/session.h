@@ -65,7 +65,9 @@ struct session;
 struct wire;
 
 /* The wires that this build speaks. */
-extern const struct wire wire_vault1;
+extern const struct wire wire_vault1, wire_vaulttcp;
+/* Responder: whichever of the two the client's first bytes are of. */
+extern const struct wire wire_auto;
 
 struct session_config {
 	const struct wire *wire;
@@ -84,7 +86,12 @@ struct session_config {
 	int64_t handshake_ms; /* whole handshake up to OPEN/READY; 0 = none. So all below. */
 	int64_t keepalive_ms; /* silence before a PING */
 	int64_t message_ms;   /* from the first byte of a frame to its last */
+	size_t max_message;   /* raw wires: largest message taken, 0 = the wire's own limit */
 	int64_t idle_ms;      /* no data either way */
+	int64_t raw_idle_ms;  /* the same on a raw wire */
+	int64_t pause_ms;     /* raw wires: between the handshake and our first frame */
+	bool tells_unacked;   /* raw wires: the caller reports what the transport still holds */
+	struct noise_protocol raw_protocol; /* responder on a raw wire: what is spoken */
 	int64_t drain_ms;     /* how long to wait for the peer's end of transport at the end */
 	uint64_t rekey_bytes, rekey_records; /* 0 = the wire's own limits */
 	/* Compression only: SQUASH_PLAIN bytes each, or NULL. */
@@ -170,14 +177,20 @@ struct session {
 	char close_text[128];
 
 	/* clocks, milliseconds */
+	int64_t quiet_until; /* raw wires: no frame of ours before */
+	bool pausing;	     /* and our last handshake message may still be on its way */
+	size_t unacked;	     /* raw wires: bytes that the transport holds for the peer */
+	int64_t acked_at;    /* when that last became less */
 	int64_t now, started, last_recv, last_send, last_data, frame_since, linger_until;
 	bool ping_want, pong_want;
 	unsigned pings; /* sent and not answered; all carry the same value */
 	uint64_t ping_value, pong_value;
+	uint64_t ping_mark; /* what we had sent before the PING that is out */
+	uint64_t confirmed; /* plaintext bytes that the peer is known to have got */
 	int64_t ping_at;
 	int64_t rtt_ms;	   /* -1 until measured */
 	uint32_t keepalive; /* milliseconds agreed, 0 = none */
-	uint64_t messages_sent, messages_received;
+	uint64_t messages_sent, messages_received; /* without agreed boundaries: records of data */
 };
 
 /* Begin. Buffers of at least SESSION_SMALLBUF bytes each; session_buffers() can exchange them.
@@ -201,6 +214,12 @@ const struct error *session_error(const struct session *s);
 const struct session_peer *session_peer(const struct session *s);
 /* Was READY reached, even if the session has closed since? */
 bool session_agreed(const struct session *s);
+/* Must the transport be reset rather than closed? (A wire without words for a failure.) */
+bool session_wants_reset(const struct session *s);
+/* Does it speak a wire without end marks and receipts? */
+bool session_is_raw(const struct session *s);
+/* Does it want to be told session_unacked() now? */
+bool session_asks_unacked(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 
@@ -252,12 +271,18 @@ void session_fin(struct session *s);
 /* It broke: reading (then all is over) or writing (what the peer sent may still be read). */
 void session_broken(struct session *s, bool reading, const char *why);
 
+/* So many bytes the transport has taken and the peer's has not acknowledged: on a raw wire that is all
+ * that can be known of delivery, so the end waits until there are none. */
+void session_unacked(struct session *s, size_t n);
+
 /* ---- clocks ---- */
 
 /* Tell the time (any monotonic milliseconds). Call before acting on what a wait returned. */
 void session_tick(struct session *s, int64_t now);
 /* The time at which session_tick() wants to be called, or -1. */
 int64_t session_deadline(const struct session *s);
+/* Ask the peer how far it is: s->confirmed follows. At most one question is out. */
+void session_ask(struct session *s);
 /* At the end wait no longer than ${drain_ms} for the peer's end of transport (counted from now if
  * that wait has begun). */
 void session_hurry(struct session *s, int64_t drain_ms);

@@ -64,6 +64,8 @@ void session_send_wire_ack(struct session *s, size_t n)
 {
 	s->out_head += n;
 	compact(s);
+	if (!s->wire->tells)
+		s->last_data = s->now;
 	if (s->phase != PHASE_HANDSHAKE)
 		s->wire->control(s);
 }
@@ -145,6 +147,8 @@ static void seal_windows(struct session *s, size_t n, bool part)
 		if (session_seal(s, s->wire->prefix + body) < 0)
 			return;
 		s->sent += body;
+		if (!s->messages || (!part && n == 0))
+			s->messages_sent++;
 	}
 }
 
@@ -163,16 +167,16 @@ static void seal_squashed(struct session *s, size_t n, bool part)
 		return;
 	}
 	s->wire->data_prefix(s, at, DATA_SQUASHED);
-	if (session_seal(s, s->wire->prefix + len) == 0)
+	if (session_seal(s, s->wire->prefix + len) == 0) {
 		s->sent += n;
+		s->messages_sent++;
+	}
 }
 
 static void send_ack(struct session *s, size_t n, bool part)
 {
 	if (n == 0)
 		return;
-	if (!part)
-		s->messages_sent++;
 	if (squashing(s))
 		seal_squashed(s, n, part);
 	else

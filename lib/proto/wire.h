@@ -18,6 +18,7 @@ struct wire {
 	size_t prefix;	 /* plaintext bytes of a record before the application's data */
 	size_t body_max; /* application bytes in one record */
 	uint64_t rekey_bytes, rekey_records; /* 0 = never */
+	bool tells; /* it has words for an end, a failure, a refusal (otherwise there is only FIN) */
 	/* Begin: an initiator queues its first bytes. */
 	int (*start)(struct session *s);
 	/* Use what it can of the bytes in [in_head, in_tail) during PHASE_HANDSHAKE. */
@@ -37,6 +38,9 @@ struct wire {
 	bool (*all_heard)(const struct session *s);
 	/* May the application send now? */
 	bool (*may_send)(const struct session *s);
+	/* The transport has ended and all whole records are opened: was that the peer's end of data?
+	 * NULL: never by itself. */
+	bool (*ends_by_fin)(struct session *s);
 	/* Clocks of the wire itself (keep-alive); and the next time it wants to be asked, or -1. */
 	void (*tick)(struct session *s);
 	int64_t (*deadline)(const struct session *s);
@@ -54,6 +58,10 @@ int session_seal(struct session *s, size_t n);
 int session_queue(struct session *s, const uint8_t *bytes, size_t n);
 /* Add a window for the application. There must be room in the list. */
 void session_window_add(struct session *s, uint8_t *data, size_t n, bool more);
+/* Begin the handshake of config.handshake. 0, or -1 with the session's error set. */
+int session_start_hands(struct session *s);
+/* Feed it what has arrived. True once, when it is complete and PHASE_RUN has begun. */
+bool session_shake_hands(struct session *s);
 /* Record an error that ends the session; ${tell} is a CLOSE code or 0. Returns -1. */
 int session_fail(struct session *s, int tell, enum error_code code, enum error_blame blame,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -64,8 +72,10 @@ void session_note(struct session *s, enum error_code code, enum error_blame blam
 /* A clock of ${what} ran out: end the session, and wait only briefly for the peer's end of transport. */
 void session_expire(struct session *s, const char *what);
 
-/* ---- between session.c, session_in.c and session_out.c ---- */
+/* ---- between session.c, session_clocks.c, session_in.c and session_out.c ---- */
 
+/* All is said (or nobody listens any more): wait for the peer's end of transport. */
+void session_linger(struct session *s);
 bool session_can_send(const struct session *s);
 /* Does data (not only control records) wait for the transport? */
 bool session_data_waits(const struct session *s);

@@ -6,70 +6,10 @@
 
 /* ---- handshake ---- */
 
-static int v1_start(struct session *s)
-{
-	int rc = handshake_start(&s->handshake, &s->config.handshake);
-
-	if (s->handshake.out_len > 0 && session_queue(s, s->handshake.out, s->handshake.out_len) < 0)
-		rc = -1;
-	s->handshake.out_len = 0;
-	if (rc < 0)
-		error_set(&s->error, s->handshake.error.code, s->handshake.error.blame, "%s", s->handshake.error.text);
-	return rc;
-}
-
-static void learn_key(struct session *s)
-{
-	const uint8_t *rs = noise_remote_static(&s->handshake.noise);
-
-	if (rs && noise_protocol_peer_has_static(&s->handshake.protocol, s->config.handshake.initiator)) {
-		s->peer.has_key = true;
-		memcpy(s->peer.key, rs, dh_len(s->handshake.protocol.dh));
-	}
-}
-
-static void flush_handshake(struct session *s)
-{
-	if (session_queue(s, s->handshake.out, s->handshake.out_len) < 0)
-		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "no room for the handshake");
-	s->handshake.out_len = 0;
-}
-
-/* The handshake is complete: from here on there are records. */
-static void enter_run(struct session *s)
-{
-	int rc;
-
-	s->protocol = s->handshake.protocol;
-	memcpy(s->handshake_hash, noise_hash(&s->handshake.noise), hash_len(s->protocol.hash));
-	learn_key(s);
-	s->config.throwaway |= s->handshake.throwaway;
-	rc = noise_split(&s->handshake.noise, &s->tx, &s->rx);
-	noise_free(&s->handshake.noise);
-	if (rc != NOISE_OK) {
-		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "%s", noise_strerror(rc));
-		return;
-	}
-	s->phase = PHASE_RUN;
-	if (s->config.handshake.initiator)
-		v1_greet(s);
-}
-
 static void v1_handshake(struct session *s)
 {
-	struct handshake *h = &s->handshake;
-
-	s->in_head += handshake_feed(h, s->in + s->in_head, s->in_tail - s->in_head);
-	if (h->out_len > 0)
-		flush_handshake(s);
-	s->protocol = h->protocol;
-	if (h->step == HANDSHAKE_FAILED)
-		session_fail(s, 0, h->error.code, h->error.blame, "%s", h->error.text);
-	else if (h->step == HANDSHAKE_JUDGE) {
-		learn_key(s);
-		s->judging = true;
-	} else if (h->step == HANDSHAKE_DONE && s->phase == PHASE_HANDSHAKE)
-		enter_run(s);
+	if (session_shake_hands(s) && s->config.handshake.initiator)
+		v1_greet(s);
 }
 
 static void v1_judged(struct session *s, const char *refusal)
@@ -237,6 +177,7 @@ static int on_receipt(struct session *s, const uint8_t *body, size_t n)
 	s->peer.detail = body[9];
 	if (s->peer.status == RECEIPT_DONE && be_get64(body) != s->sent)
 		return bad(s, "its receipt is for another number of bytes than were sent");
+	s->confirmed = be_get64(body) < s->sent ? be_get64(body) : s->sent;
 	report(s, "the peer could not write out what was sent (its output failed)");
 	return 0;
 }
@@ -311,6 +252,7 @@ static int on_ping(struct session *s, const uint8_t *body, size_t n, bool pong)
 		return bad(s, "PONG without PING");
 	if (s->pings-- == 1)
 		s->rtt_ms = s->now - s->ping_at;
+	s->confirmed = s->ping_mark;
 	if (s->config.probe) {
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 		s->eof_want = true;
@@ -402,9 +344,10 @@ const struct wire wire_vault1 = {
     .name = "vault1",
     .prefix = 1,
     .body_max = V1_BODYMAX,
+    .tells = true,
     .rekey_bytes = V1_REKEY_BYTES,
     .rekey_records = V1_REKEY_RECORDS,
-    .start = v1_start,
+    .start = session_start_hands,
     .handshake = v1_handshake,
     .judged = v1_judged,
     .odd_frame = v1_odd_frame,

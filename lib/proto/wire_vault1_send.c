@@ -109,6 +109,7 @@ static void say_pings(struct session *s)
 	if (s->pings == 0) {
 		s->config.rng->fill(s->config.rng->ctx, body, sizeof body);
 		s->ping_value = be_get64(body);
+		s->ping_mark = s->sent;
 	}
 	be_put64(body, s->ping_value);
 	if (say(s, V1_PING, body, sizeof body)) {

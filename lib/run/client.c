@@ -129,6 +129,7 @@ static void announce(struct client *c, struct conn *conn)
 	c->announced = true;
 	log_info(1, "%s: connected with %s, peer key %s", conn->peer, conn->session.protocol.name,
 	    judge_peer_text(peer, is_25519(c), text));
+	stream_warn_raw(conn);
 	refusal = judge_server_ready(&c->o->judge, peer, is_25519(c), why);
 	if (refusal)
 		session_abort(&conn->session, CLOSE_INTERRUPTED, ERROR_AUTH, refusal);
@@ -187,7 +188,7 @@ static bool interrupted(void *owner)
 static int start_session(struct client *c, int fd, int64_t deadline, struct error *e)
 {
 	const struct client_options *o = c->o;
-	struct session_config config = {.wire = &wire_vault1, .probe = o->probe};
+	struct session_config config = {.wire = o->wire, .probe = o->probe};
 
 	if (stream_config(&c->stream, &config, e) < 0)
 		return -1;
@@ -337,6 +338,11 @@ static void run_tries(struct client *c, struct error *e)
 
 /* ---- before and after ---- */
 
+static bool raw(const struct client *c)
+{
+	return c->o->wire != &wire_vault1;
+}
+
 static int choose_protocol(struct client *c, struct error *e)
 {
 	struct client_options *o = c->o;
@@ -345,8 +351,9 @@ static int choose_protocol(struct client *c, struct error *e)
 	c->has_expected = judge_server_expected(&o->judge, c->expected);
 	if (!name)
 		name = o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
-	if (protocol_parse(&c->protocol, name, e) < 0)
+	if ((raw(c) ? protocol_parse_raw(&c->protocol, o->protocol, e) : protocol_parse(&c->protocol, name, e)) < 0)
 		return -1;
+	name = c->protocol.name;
 	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs --psk-file", name);
 	if (noise_protocol_psk_count(&c->protocol) == 0 && o->stream.psk)

@@ -16,6 +16,7 @@ struct client_options {
 	struct socket_options socket;
 	struct address to;
 	struct judge_server judge; /* pin, policy and known_hosts path; the rest is filled in */
+	const struct wire *wire;
 	const char *protocol;	   /* full name or bare pattern, or NULL for the default */
 	bool probe, json;
 	bool retry;

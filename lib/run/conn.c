@@ -1,8 +1,13 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +15,7 @@
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
+#define PACE_LEAST 65536 /* bytes a second */
 
 void conn_flush(struct conn *c)
 {
@@ -48,6 +54,31 @@ static void receive(struct conn *c)
 		session_fin(&c->session);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		session_broken(&c->session, true, strerror(errno));
+}
+
+/* What the kernel knows of a wire whose peer confirms nothing itself. */
+static void look_at_transport(struct conn *c)
+{
+	int broken = 0, left = 0;
+	socklen_t len = sizeof broken;
+
+	/* (recv() does not tell a reset that follows an end.) */
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &broken, &len) == 0 && broken != 0)
+		session_broken(&c->session, false, strerror(broken));
+	else if (ioctl(c->fd, SIOCOUTQ, &left) == 0 && left > 0)
+		session_unacked(&c->session, (size_t)left);
+	else
+		session_unacked(&c->session, 0);
+}
+
+/* On a raw wire the end of a process must not look like the end of the data. */
+static void set_reset(struct conn *c, bool on)
+{
+	struct linger reset = {.l_onoff = on};
+
+	if (c->armed != on)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	c->armed = on;
 }
 
 static void watch(struct conn *c, ev_io *w, bool wanted)
@@ -93,6 +124,12 @@ void conn_update(struct conn *c)
 	if ((state & SESSION_SHUT_WIRE) && !c->shut) {
 		c->shut = true;
 		(void)shutdown(c->fd, SHUT_WR);
+	}
+	if ((state & SESSION_READY) && session_is_raw(&c->session))
+		set_reset(c, true);
+	if (session_asks_unacked(&c->session)) {
+		look_at_transport(c);
+		state = session_state(&c->session);
 	}
 	watch(c, &c->readable, state & SESSION_RECV_WIRE);
 	watch(c, &c->writable, state & SESSION_SEND_WIRE);
@@ -191,6 +228,38 @@ struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const stru
 	return c;
 }
 
+void conn_pace(struct conn *c, uint64_t rate)
+{
+	/* Above our own bucket, which decides; this only spreads the packets. Small records have much
+	 * overhead, and handshake and receipts shall not be slow. */
+	unsigned long wish = (unsigned long)(rate + rate / 8 + PACE_LEAST);
+
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wish, sizeof wish);
+}
+
+/* The kernel knows the round trip in microseconds; over other sockets our PING has to do. */
+double conn_rtt_ms(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_rtt > 0)
+		return (double)info.tcpi_rtt / 1000;
+	return c->session.rtt_ms < 0 ? 0 : (double)c->session.rtt_ms;
+}
+
+int64_t conn_network_us(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0; /* a Unix socket: there is nothing but the peer */
+	if (len < offsetof(struct tcp_info, tcpi_rwnd_limited) + sizeof info.tcpi_rwnd_limited)
+		return INT64_MAX;
+	return (int64_t)(info.tcpi_busy_time - info.tcpi_rwnd_limited);
+}
+
 void conn_free(struct conn *c)
 {
 	if (!c)
@@ -198,6 +267,10 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->loop, &c->readable);
 	ev_io_stop(c->loop, &c->writable);
 	ev_timer_stop(c->loop, &c->timer);
+	if (session_wants_reset(&c->session))
+		set_reset(c, true);
+	else if (session_state(&c->session) == SESSION_CLOSED)
+		set_reset(c, false);
 	close(c->fd);
 	session_free(&c->session);
 	free(c->buffers);

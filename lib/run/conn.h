@@ -24,7 +24,7 @@ struct conn {
 	ev_io readable, writable;
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
-	bool shut;
+	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
 	void *owner;
 };
@@ -51,6 +51,16 @@ void conn_tell_time(struct conn *c);
 /* Tell the session the time and set watchers and timer to what it wants now. To be called after
  * anything was done with the session outside of a conn callback. */
 void conn_update(struct conn *c);
+
+/* Ask the kernel to spread packets at about ${rate} bytes a second. */
+void conn_pace(struct conn *c, uint64_t rate);
+
+/* The round trip in milliseconds, 0 if unknown. */
+double conn_rtt_ms(const struct conn *c);
+
+/* How long the network has had something of ours to carry and could do so, in microseconds: without the
+ * time in which the peer's receive window was closed. 0 where there is no network in between. */
+int64_t conn_network_us(const struct conn *c);
 
 /* Close the socket, wipe and free. */
 void conn_free(struct conn *c);

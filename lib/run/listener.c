@@ -71,6 +71,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	ev_timer_stop(l->loop, &l->accept_timer);
 	server_stop(srv);
 	confine_session(l);
+	stream_warn_raw(c);
 	conn_own(c, on_session, l);
 	stream_run(&l->stream, c);
 	on_session(c, l);
@@ -219,7 +220,8 @@ static int setup(struct listener *l, struct error *e)
 	srv->loop = l->loop;
 	srv->owner = l;
 	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
-	srv->config.wire = &wire_vault1;
+	srv->config.wire = o->wire;
+	srv->config.raw_protocol = o->raw_protocol;
 	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;

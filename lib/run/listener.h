@@ -18,6 +18,8 @@ struct listener_options {
 	struct address at;
 	struct judge_client judge;
 	bool open_warning; /* nothing says who may connect: say so */
+	const struct wire *wire;
+	struct noise_protocol raw_protocol; /* what raw clients speak */
 	const char *const *allowed; /* see handshake_config */
 	size_t allowed_count;
 	int64_t max_failures;	/* 0 = no limit */

@@ -1,8 +1,11 @@
 #include "log.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "printable.h"
 
@@ -12,7 +15,7 @@
 static struct {
 	const char *prog;
 	int verbosity;
-	bool quiet;
+	bool quiet, json;
 	void (*wipe)(void);
 } state = {.prog = "vault"};
 
@@ -33,14 +36,57 @@ void log_on_message(void (*wipe)(void))
 	state.wipe = wipe;
 }
 
-static void say(const char *format, va_list ap)
+void log_as_json(void)
 {
-	char text[LINE_MAX_BYTES], safe[LINE_MAX_BYTES];
+	state.json = true;
+}
 
-	vsnprintf(text, sizeof text, format, ap);
+void log_line(const char *line)
+{
 	if (state.wipe)
 		state.wipe();
-	fprintf(stderr, "%s: %s\n", state.prog, printable(safe, sizeof safe, text, strlen(text)));
+	fprintf(stderr, "%s\n", line);
+}
+
+char *log_stamp(char out[LOG_STAMP_MAX])
+{
+	struct timespec now;
+	struct tm utc;
+	char date[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(out, LOG_STAMP_MAX, "%s.%03ldZ", date, now.tv_nsec / 1000000);
+	return out;
+}
+
+static void say_json(const char *level, const char *text)
+{
+	static const char prefix[] = "warning: "; /* the level says it */
+	char stamp[LOG_STAMP_MAX], *line;
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", log_stamp(stamp), "program", state.prog, "level",
+	    level, "message", strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text);
+
+	line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	if (line)
+		log_line(line);
+	free(line);
+}
+
+static void say(const char *level, const char *format, va_list ap)
+{
+	char text[LINE_MAX_BYTES], safe[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 64];
+
+	vsnprintf(text, sizeof text, format, ap);
+	printable(safe, sizeof safe, text, strlen(text));
+	if (state.json) {
+		say_json(level, safe);
+		return;
+	}
+	snprintf(line, sizeof line, "%s: %s", state.prog, safe);
+	log_line(line);
 }
 
 void log_error(const char *format, ...)
@@ -48,7 +94,7 @@ void log_error(const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	say(format, ap);
+	say("error", format, ap);
 	va_end(ap);
 }
 
@@ -59,7 +105,7 @@ void log_warn(const char *format, ...)
 	if (state.quiet)
 		return;
 	va_start(ap, format);
-	say(format, ap);
+	say("warning", format, ap);
 	va_end(ap);
 }
 
@@ -70,6 +116,6 @@ void log_info(int level, const char *format, ...)
 	if (state.verbosity < level)
 		return;
 	va_start(ap, format);
-	say(format, ap);
+	say("info", format, ap);
 	va_end(ap);
 }

@@ -20,6 +20,17 @@ void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Shown with ${level} or more -v. */
 void log_info(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* From here on each message is a JSON object: v, time, level, message. */
+void log_as_json(void);
+
+/* A line of its own, as it is (it is safe to print). */
+void log_line(const char *line);
+
+#define LOG_STAMP_MAX 48
+
+/* The time of day as RFC 3339 in UTC, with milliseconds. */
+char *log_stamp(char out[LOG_STAMP_MAX]);
+
 /* A progress line may stand unfinished on the terminal: ${wipe} is called before any message. */
 void log_on_message(void (*wipe)(void));
 

@@ -1,24 +1,10 @@
 #include "probe.h"
 
 #include <jansson.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "printable.h"
-
-/* The kernel knows the round trip in microseconds; over other sockets our PING has to do. */
-static double round_trip_ms(const struct conn *c)
-{
-	struct tcp_info info;
-	socklen_t len = sizeof info;
-
-	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_rtt > 0)
-		return (double)info.tcpi_rtt / 1000;
-	return c->session.rtt_ms < 0 ? 0 : (double)c->session.rtt_ms;
-}
 
 static int put_json(json_t *o)
 {
@@ -42,9 +28,9 @@ int probe_print(struct conn *c, const struct judge_server *j, bool is_25519, boo
 	if (json)
 		return put_json(json_pack("{s:i, s:s, s:s, s:s*, s:s*, s:b, s:s, s:f, s:s, s:i}", "v", 1, "name", j->name, "address",
 		    c->peer, "key", k.form == KEY_NONE ? NULL : text, "fingerprint", k.form == KEY_NONE ? NULL : print, "throwaway",
-		    peer->throwaway, "protocol", c->session.protocol.name, "rtt_ms", round_trip_ms(c), "software", software, "status", 0));
+		    peer->throwaway, "protocol", c->session.protocol.name, "rtt_ms", conn_rtt_ms(c), "software", software, "status", 0));
 	printf("%s key %s\n%s fingerprint %s\n%s protocol %s\n%s rtt %.3f ms\n", j->name, text, j->name, print, j->name,
-	    c->session.protocol.name, j->name, round_trip_ms(c));
+	    c->session.protocol.name, j->name, conn_rtt_ms(c));
 	if (peer->throwaway)
 		printf("%s throw-away key\n", j->name);
 	return 0;

@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-int protocol_parse(struct noise_protocol *p, const char *text, struct error *e)
+static int parse(struct noise_protocol *p, const char *text, enum aead_alg cipher, struct error *e)
 {
-	enum aead_alg cipher = aead_hardware_aes() && aead_available(AEAD_AESGCM) ? AEAD_AESGCM : AEAD_CHACHAPOLY;
 	int rc;
 
 	if (strncmp(text, "Noise_", 6) == 0)
@@ -19,4 +18,32 @@ int protocol_parse(struct noise_protocol *p, const char *text, struct error *e)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' is a one-way pattern: it has no answer, so it is not for sessions",
 		    text);
 	return 0;
+}
+
+int protocol_parse(struct noise_protocol *p, const char *text, struct error *e)
+{
+	bool aes = aead_hardware_aes() && aead_available(AEAD_AESGCM);
+
+	return parse(p, text, aes ? AEAD_AESGCM : AEAD_CHACHAPOLY, e);
+}
+
+int protocol_parse_raw(struct noise_protocol *p, const char *text, struct error *e)
+{
+	if (parse(p, text ? text : "NN", AEAD_AESGCM, e) < 0)
+		return -1;
+	if (noise_protocol_psk_count(p) > 0)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s': Vault TCP has no pre-shared keys", text);
+	return 0;
+}
+
+const struct wire *protocol_wire(const char *name, bool listener, struct error *e)
+{
+	if (!name || strcmp(name, "vault1") == 0)
+		return &wire_vault1;
+	if (strcmp(name, "vault-tcp") == 0)
+		return &wire_vaulttcp;
+	if (listener && strcmp(name, "auto") == 0)
+		return &wire_auto;
+	error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' is none of vault1, vault-tcp%s", name, listener ? ", auto" : "");
+	return NULL;
 }

@@ -6,10 +6,20 @@
 
 #include "crypto/noise.h"
 #include "proto/error.h"
+#include "proto/session.h"
 
 /* Complete ${text}, a full name or a bare pattern, with 25519, AES-GCM where the CPU has it, else
  * ChaCha20-Poly1305, and SHA-512. Interactive patterns only. 0, or -1 with ERROR_USAGE. */
 int protocol_parse(struct noise_protocol *p, const char *text, struct error *e)
+    __attribute__((warn_unused_result));
+
+/* The same for a raw wire, whose peers are set up by hand: a bare pattern stands for AESGCM and SHA512,
+ * Vault TCP's own defaults, whatever the CPU has; NULL for NN. No psk (raw peers have none). */
+int protocol_parse_raw(struct noise_protocol *p, const char *text, struct error *e)
+    __attribute__((warn_unused_result));
+
+/* The wire of that name: "vault1", "vault-tcp", and "auto" if ${listener}. NULL with ERROR_USAGE. */
+const struct wire *protocol_wire(const char *name, bool listener, struct error *e)
     __attribute__((warn_unused_result));
 
 #endif

@@ -13,6 +13,7 @@
 /* A reader like tar leaves when it has seen enough; the peer's end may be right behind. */
 #define READER_GRACE_SECONDS 0.5
 #define TELL_WAITING_MS 5000
+#define PACE_READS 20 /* a second under a rate limit */
 #define STATUS_BROKEN_PIPE (128 + 13) /* what a shell shows for SIGPIPE */
 
 static void watch(struct pump *p, ev_io *w, bool wanted)
@@ -34,6 +35,21 @@ static void end_input(struct pump *p)
 	session_end(&p->conn->session);
 }
 
+/* Shorten the windows to what the rate limit allows now. */
+static int limit(struct pump *p, struct iovec *iov, int count)
+{
+	uint64_t left = rate_available(&p->rate, clock_ms());
+
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len > left)
+			iov[i].iov_len = (size_t)left;
+		left -= iov[i].iov_len;
+		if (iov[i].iov_len == 0)
+			return i;
+	}
+	return count;
+}
+
 static void read_input(struct pump *p)
 {
 	struct session *s = &p->conn->session;
@@ -41,12 +57,14 @@ static void read_input(struct pump *p)
 	int count = session_send_app_iov(s, iov, SESSION_BULK);
 	ssize_t n;
 
+	count = limit(p, iov, count);
 	if (count == 0 || p->input_ended)
 		return;
 	n = p->ep->ops->read(p->ep, iov, count);
-	if (n > 0)
+	if (n > 0) {
+		rate_take(&p->rate, (uint64_t)n);
 		session_send_app_ack(s, (size_t)n);
-	else if (n == 0)
+	} else if (n == 0)
 		end_input(p);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->in_name, strerror(errno));
@@ -208,6 +226,51 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 	kick(p);
 }
 
+static void on_pace(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	kick(w->data);
+}
+
+/* May input be read now as far as the rate goes? If not, wake up when it may. */
+static bool paced(struct pump *p)
+{
+	uint64_t enough = p->rate.per_second / PACE_READS;
+	int64_t ms;
+
+	if (p->rate.per_second == 0)
+		return true;
+	rate_available(&p->rate, clock_ms());
+	ms = rate_wait(&p->rate, enough > 0 ? enough : 1);
+	if (ms > 0 && !ev_is_active(&p->pace)) {
+		ev_now_update(p->loop);
+		ev_timer_set(&p->pace, (double)ms / 1000 + 0.0005, 0.);
+		ev_timer_start(p->loop, &p->pace);
+	}
+	return ms == 0;
+}
+
+enum waits_for pump_waits(const struct pump *p)
+{
+	const struct session *s = &p->conn->session;
+	unsigned state = session_state(s);
+	bool unconfirmed = p->input_ended && s->sent > s->confirmed && (!session_is_raw(s) || (state & SESSION_SHUT_WIRE));
+
+	if (state & SESSION_RECV_APP)
+		return WAITS_OUTPUT;
+	if (state & SESSION_SEND_WIRE)
+		return WAITS_NETWORK;
+	if (ev_is_active(&p->pace))
+		return WAITS_PACE;
+	/* When both directions have nothing, the one that had more is meant. */
+	if (s->sent < s->received)
+		return WAITS_PEER_INPUT;
+	if (ev_is_active(&p->input))
+		return WAITS_INPUT;
+	return unconfirmed ? WAITS_NETWORK : WAITS_PEER_INPUT;
+}
+
 /* ---- the step ---- */
 
 static bool may_read(const struct pump *p)
@@ -220,7 +283,7 @@ static void set_watchers(struct pump *p, unsigned state)
 	bool input = (state & SESSION_SEND_APP) && !p->input_ended, allowed = input && may_read(p);
 	bool look = (input && !allowed) || (p->waiting_since > 0 && !p->input_ended && !p->told_waiting);
 
-	watch(p, &p->input, allowed);
+	watch(p, &p->input, allowed && paced(p));
 	watch(p, &p->output, (state & SESSION_RECV_APP) && !p->output_ended);
 	if (look && !ev_is_active(&p->look))
 		ev_timer_again(p->loop, &p->look);
@@ -252,7 +315,7 @@ bool pump_step(struct pump *p)
 
 /* ---- life ---- */
 
-void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input)
+void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input, uint64_t rate)
 {
 	struct stat st;
 
@@ -263,9 +326,11 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	ev_io_init(&p->input, on_input, ep->in_fd, EV_READ);
 	ev_io_init(&p->output, on_output, ep->out_fd, EV_WRITE);
 	ev_io_init(&p->reader_gone, on_reader_gone, ep->out_fd, EV_READ);
+	rate_init(&p->rate, rate, 0, clock_ms());
+	ev_timer_init(&p->pace, on_pace, 0., 0.);
 	ev_timer_init(&p->grace, on_grace_over, READER_GRACE_SECONDS, 0.);
 	ev_timer_init(&p->look, on_look, LOOK_SECONDS, LOOK_SECONDS);
-	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->grace.data = p;
+	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->grace.data = p->pace.data = p;
 	if (ep->out_fd < 0)
 		p->output_ended = true;
 	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode))
@@ -280,6 +345,7 @@ void pump_stop(struct pump *p)
 	ev_io_stop(p->loop, &p->output);
 	ev_io_stop(p->loop, &p->reader_gone);
 	ev_timer_stop(p->loop, &p->look);
+	ev_timer_stop(p->loop, &p->pace);
 	abort_output(p);
 }
 

@@ -12,12 +12,16 @@
 
 #include "conn.h"
 #include "endpoint.h"
+#include "proto/rate.h"
+#include "waits.h"
 
 struct pump {
 	struct conn *conn;
 	struct endpoint *ep;
 	struct ev_loop *loop;
 	ev_io input, output, reader_gone;
+	struct rate rate;
+	ev_timer pace; /* until the rate limit lets us go on */
 	ev_timer grace; /* our reader has left: is the peer's end right behind? */
 	ev_timer look; /* terminal in the foreground again? waiting only for our own input? */
 	struct error error; /* of the endpoint; it counts before the session's */
@@ -27,8 +31,12 @@ struct pump {
 	int64_t waiting_since;
 };
 
-/* Join them. ${no_input}: our direction ends at once (--recv-only). Neither is owned by the pump. */
-void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input);
+/* Join them. ${no_input}: our direction ends at once (--recv-only). ${rate}: most bytes of our input
+ * a second, 0 = no limit. Neither is owned by the pump. */
+void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input, uint64_t rate);
+
+/* What a sleep that begins now would be for. */
+enum waits_for pump_waits(const struct pump *p);
 
 /* Do what the session's state allows now; to be called whenever the conn says it changed. True
  * once the session is closed: then pump_stop() and pump_status(). */

@@ -97,6 +97,7 @@ static const struct guarded basic_if[] = {
     {SYS_ioctl, 1, EXACTLY, IOCTL_TCGETS2},
     {SYS_ioctl, 1, EXACTLY, TIOCGPGRP},
     {SYS_ioctl, 1, EXACTLY, TIOCGWINSZ},
+    {SYS_ioctl, 1, EXACTLY, SIOCOUTQ}, /* what the peer has not acknowledged */
     {SYS_setsockopt, 1, EXACTLY, SOL_SOCKET},
     {SYS_setsockopt, 1, EXACTLY, IPPROTO_TCP},
 };

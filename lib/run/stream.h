@@ -11,7 +11,9 @@
 
 #include "proto/session.h"
 #include "pump.h"
+#include "report.h"
 #include "sandbox.h"
+#include "waits.h"
 
 enum stream_progress {
 	PROGRESS_AUTO = 0, /* on a terminal, when neither input nor output is one */
@@ -23,8 +25,13 @@ struct stream_options {
 	bool send_only, recv_only;
 	const char *output; /* -o, or NULL */
 	enum stream_progress progress;
+	enum report_form stats; /* at the end */
+	bool log_json;		/* SIGUSR1 reports as JSON, too */
+	uint64_t rate_limit;	/* bytes of our input a second, 0 = no limit */
+	size_t max_message;	/* raw wires, 0 = the wire's limit */
 	bool compress;
 	int level;
+	int64_t raw_idle_ms; /* idle_ms on a raw wire, if not 0 */
 	int64_t handshake_ms, message_ms, idle_ms, keepalive_ms;
 	const char *software;	 /* "vault-tools 0.1.0" */
 	const struct key *identity; /* secret key */
@@ -42,6 +49,8 @@ struct stream {
 	struct pump pump;
 	bool pumping;
 	ev_timer progress;
+	ev_signal usr1;
+	struct waits waits;
 	int64_t began;
 	uint8_t *squash_bufs;
 	/* own key material, as the session wants it */
@@ -62,6 +71,9 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 
 /* Join the conn (which the stream owns from now on) and the endpoint. */
 void stream_run(struct stream *st, struct conn *conn);
+
+/* Say once what a raw wire cannot promise, if this is one. */
+void stream_warn_raw(const struct conn *c);
 
 /* To be called when the conn changed. True when all is over. */
 bool stream_step(struct stream *st);

@@ -1,0 +1,70 @@
+/* The handshake inside a session: what the stream wires have in common. */
+#include <string.h>
+
+#include "wire.h"
+
+int session_start_hands(struct session *s)
+{
+	int rc = handshake_start(&s->handshake, &s->config.handshake);
+
+	if (s->handshake.out_len > 0 && session_queue(s, s->handshake.out, s->handshake.out_len) < 0)
+		rc = -1;
+	s->handshake.out_len = 0;
+	if (rc < 0)
+		error_set(&s->error, s->handshake.error.code, s->handshake.error.blame, "%s", s->handshake.error.text);
+	return rc;
+}
+
+static void learn_key(struct session *s)
+{
+	const uint8_t *rs = noise_remote_static(&s->handshake.noise);
+
+	if (rs && noise_protocol_peer_has_static(&s->handshake.protocol, s->config.handshake.initiator)) {
+		s->peer.has_key = true;
+		memcpy(s->peer.key, rs, dh_len(s->handshake.protocol.dh));
+	}
+}
+
+static void flush_handshake(struct session *s)
+{
+	if (session_queue(s, s->handshake.out, s->handshake.out_len) < 0)
+		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "no room for the handshake");
+	s->handshake.out_len = 0;
+}
+
+/* The handshake is complete: from here on there are records. */
+static bool enter_run(struct session *s)
+{
+	int rc;
+
+	s->protocol = s->handshake.protocol;
+	memcpy(s->handshake_hash, noise_hash(&s->handshake.noise), hash_len(s->protocol.hash));
+	learn_key(s);
+	s->config.throwaway |= s->handshake.throwaway;
+	rc = noise_split(&s->handshake.noise, &s->tx, &s->rx);
+	noise_free(&s->handshake.noise);
+	if (rc != NOISE_OK) {
+		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "%s", noise_strerror(rc));
+		return false;
+	}
+	s->phase = PHASE_RUN;
+	return true;
+}
+
+bool session_shake_hands(struct session *s)
+{
+	struct handshake *h = &s->handshake;
+
+	s->in_head += handshake_feed(h, s->in + s->in_head, s->in_tail - s->in_head);
+	if (h->out_len > 0)
+		flush_handshake(s);
+	s->protocol = h->protocol;
+	if (h->step == HANDSHAKE_FAILED)
+		session_fail(s, 0, h->error.code, h->error.blame, "%s", h->error.text);
+	else if (h->step == HANDSHAKE_JUDGE) {
+		learn_key(s);
+		s->judging = true;
+	} else if (h->step == HANDSHAKE_DONE && s->phase == PHASE_HANDSHAKE)
+		return enter_run(s);
+	return false;
+}
