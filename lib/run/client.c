@@ -353,7 +353,7 @@ static int choose_protocol(struct client *c, struct error *e)
 		name = o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
 	if ((raw(c) ? protocol_parse_raw(&c->protocol, o->protocol, e) : protocol_parse(&c->protocol, name, e)) < 0)
 		return -1;
-	name = c->protocol.name;
+	name = o->protocol ? o->protocol : c->protocol.name;
 	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs --psk-file", name);
 	if (noise_protocol_psk_count(&c->protocol) == 0 && o->stream.psk)
