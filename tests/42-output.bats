@@ -355,7 +355,7 @@ stuck() {
 	ended "$LISTEN_PID" 6 vault-listen "$LISTEN_ERR"
 	release in
 	serve
-	XDG_CONFIG_HOME=$PWD/client bounded 30 "$PYTHON" - "$VT_BIN/vault-connect" "$AT" <<-'END'
+	XDG_CONFIG_HOME=$PWD/client bounded 30 "$PYTHON" - "$VT_BIN/vault-connect" --send-only "$AT" <<-'END'
 		import fcntl, os, pty, subprocess, sys, termios
 
 		def blocking(fd):
