@@ -69,7 +69,8 @@ static int take_params(struct session *s, const uint8_t *body, size_t n, struct 
 	s->peer.throwaway = p->throwaway;
 	s->peer.probe = p->probe;
 	memcpy(s->peer.software, p->software, sizeof s->peer.software);
-	s->compress = v1_can_compress(s) && p->compress;
+	/* (A probe carries no data, and the buffers for it are lent to the session that is served.) */
+	s->compress = v1_can_compress(s) && p->compress && !p->probe && !s->config.probe;
 	s->messages = s->config.messages && p->messages;
 	s->keepalive = v1_keepalive(s, p->keepalive);
 	return 0;
@@ -126,6 +127,8 @@ static int on_zdata(struct session *s, uint8_t *plain, size_t n)
 
 	if (!s->compress)
 		return bad(s, "compressed data without agreement");
+	if (s->peer.probe)
+		return bad(s, "data in a probe");
 	if (s->unsquash_busy) {
 		s->held = plain;
 		s->held_len = n;
@@ -175,7 +178,8 @@ static int on_receipt(struct session *s, const uint8_t *body, size_t n)
 		return 0; /* crossed with our EOF: the STOP has said it all */
 	s->peer.status = body[8];
 	s->peer.detail = body[9];
-	if (s->peer.status == RECEIPT_DONE && be_get64(body) != s->sent)
+	if ((s->peer.status == RECEIPT_DONE || (s->peer.status == RECEIPT_CHILD && s->peer.detail == 0)) &&
+	    be_get64(body) != s->sent)
 		return bad(s, "its receipt is for another number of bytes than were sent");
 	s->confirmed = be_get64(body) < s->sent ? be_get64(body) : s->sent;
 	report(s, "the peer could not write out what was sent (its output failed)");
@@ -197,9 +201,8 @@ static int on_stop(struct session *s, const uint8_t *body, size_t n)
 	s->peer.status = body[8];
 	s->peer.detail = body[9];
 	s->eof_want = true;
-	/* What was sent and not taken is lost, whatever the reason. (A command that ended with 0 has
-	 * had all that it wanted.) */
-	if (s->peer.status == RECEIPT_DONE && s->sent > written)
+	/* What was sent and not taken is lost, whatever the reason. */
+	if ((s->peer.status == RECEIPT_DONE || (s->peer.status == RECEIPT_CHILD && s->peer.detail == 0)) && s->sent > written)
 		session_note(s, ERROR_PEER, BLAME_PEER, "the peer took only %llu of %llu bytes%s", (unsigned long long)written,
 		    (unsigned long long)s->sent, s->peer.detail == STOP_ONE_WAY ? " (it only sends)" : " and wants no more");
 	else if (s->peer.status != RECEIPT_FAILED || s->sent > written || !s->eof_sent)

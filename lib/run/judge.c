@@ -136,6 +136,7 @@ bool judge_server_prepare(struct judge_server *j)
 
 static int add(const struct judge_server *j, const struct key *k, struct error *e)
 {
+	struct error again = {0};
 	int rc;
 
 	if (!j->prepared || j->fresh < 0)
@@ -143,10 +144,12 @@ static int add(const struct judge_server *j, const struct key *k, struct error *
 	rc = trust_known_first(j->known_hosts, j->fresh, j->name, k, e);
 	if (rc <= 0)
 		return rc;
-	/* From a sandbox this may fail, for the file is none that was there when it was entered. */
-	if (trust_known_add(j->known_hosts, j->name, k, NULL, NULL) >= 0)
+	/* From a sandbox it may not be readable, for it is none that was there when it was entered. What
+	 * cannot be compared could be another key: that is refused, and the next try reads the file. */
+	if (trust_known_add(j->known_hosts, j->name, k, NULL, &again) >= 0)
 		return 0;
-	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: another process has made that file meanwhile", j->known_hosts);
+	return error_set(e, ERROR_AUTH, BLAME_LOCAL, "%s was made by another process meanwhile (%s); try again", j->known_hosts,
+	    again.text);
 }
 
 /* NULL, or why the server cannot be talked to after all. */
@@ -162,7 +165,7 @@ static const char *remember(const struct judge_server *j, const struct key *k, c
 	}
 	/* Somebody else met this name at the same time, and it had another key: one of the two lies. */
 	if (e.code == ERROR_AUTH) {
-		snprintf(why, JUDGE_TEXTMAX, "the key of %s is not the one that was remembered meanwhile (fingerprint %s): %s",
+		snprintf(why, JUDGE_TEXTMAX, "the key of %s (fingerprint %s) is not known to be the one remembered meanwhile: %s",
 		    j->name, print, e.text);
 		return why;
 	}

@@ -1,6 +1,7 @@
 #include "pump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -333,7 +334,9 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	p->input.data = p->output.data = p->reader_gone.data = p->look.data = p->grace.data = p->pace.data = p;
 	if (ep->out_fd < 0)
 		p->output_ended = true;
-	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode))
+	/* (Where we could read ourselves, a pipe always has a reader, and our own output would wake us.) */
+	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	    (fcntl(ep->out_fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
 		ev_io_start(p->loop, &p->reader_gone);
 	if (no_input || ep->in_fd < 0)
 		end_input(p);
