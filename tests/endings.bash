@@ -78,6 +78,45 @@ expect_status() {
 	return 1
 }
 
+# rival BEFORE HOW TOLD ARGS...: a first contact with ARGS. While it is under way (from when the client says TOLD until
+# the server goes on), another process remembers another key for the same name. BEFORE: what known_hosts is at the start,
+# 'none', 'empty' or 'others'; HOW it is changed: 'append' or 'replace' (another file under that name). Sets RIVAL to the
+# line that was added; the client's status is in $status, the listener has ended.
+rival() {
+	local before=$1 how=$2 told=$3 known=$CLIENT_DIR/known_hosts
+	shift 3
+	RIVAL="$PWD/sock $CLIENT_KEY"
+	rm -f "$known" rival.in
+	case $before in
+	empty) : >"$known" ;;
+	others) echo "elsewhere $CLIENT_KEY" >"$known" ;;
+	esac
+	printf 'not for everybody' >rival.in
+	LISTEN_STDIN=rival.in serve --max-failures 1
+	kill -STOP "$LISTEN_PID"
+	CLIENT_STDIN=rival.in start_client -vv -w "$(ms 60000)" "$@" "$PWD/sock"
+	told 20 client.err "$told"
+	if [ "$how" = replace ]; then
+		cat "$known" - <<<"$RIVAL" >known.new
+		mv known.new "$known"
+	else
+		echo "$RIVAL" >>"$known"
+	fi
+	kill -CONT "$LISTEN_PID"
+	wait_for "$LISTEN_PID" 20
+	wait_for "$CLIENT_PID" 20
+}
+
+# contradicted: after rival(), the client has refused, nothing was exchanged, and what the other process wrote is kept.
+contradicted() {
+	expect_status 5 vault-connect client.err
+	says client.err "the key of $PWD/sock (fingerprint $(fingerprint_of "$SERVER_DIR/identity")" 'remembered meanwhile'
+	! grep -F 'remembered in' client.err || return 1
+	silent client.out "$LISTEN_OUT"
+	assert_equal "$(tail -n 1 "$CLIENT_DIR/known_hosts")" "$RIVAL"
+	! grep -F "$SERVER_KEY" "$CLIENT_DIR/known_hosts" || return 1
+}
+
 # ---- what is said ----
 
 # no_controls FILE: nothing that a terminal would take for a command, and no line of nonsense.
