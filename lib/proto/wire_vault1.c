@@ -255,7 +255,8 @@ static int on_ping(struct session *s, const uint8_t *body, size_t n, bool pong)
 		return bad(s, "PONG without PING");
 	if (s->pings-- == 1)
 		s->rtt_ms = s->now - s->ping_at;
-	s->confirmed = s->ping_mark;
+	if (s->confirmed < s->ping_mark) /* (a receipt may have been faster) */
+		s->confirmed = s->ping_mark;
 	if (s->config.probe) {
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 		s->eof_want = true;
