@@ -15,18 +15,18 @@
 /* The side that said the last handshake message must let it arrive alone. */
 static void begin_pause(struct session *s)
 {
-	if (handshake_initiator_last(&s->protocol) != s->config.handshake.initiator || s->config.pause_ms == 0)
+	if (handshake_initiator_last(&s->protocol) != s->config->handshake.initiator || s->config->pause_ms == 0)
 		return;
-	s->quiet_until = s->now + s->config.pause_ms;
+	s->quiet_until = s->now + s->config->pause_ms;
 	s->pausing = true;
 }
 
 static void become_ready(struct session *s)
 {
 	s->ready = s->greeted = true;
-	if (s->config.take_nothing)
+	if (s->config->take_nothing)
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
-	if (s->config.probe) {
+	if (s->config->probe) {
 		s->eof_want = true;
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 	}
@@ -39,7 +39,7 @@ static void raw_handshake(struct session *s)
 		return;
 	s->peer.authenticated = true;
 	begin_pause(s);
-	if (s->config.handshake.initiator)
+	if (s->config->handshake.initiator)
 		become_ready(s);
 	else
 		s->judging = true;
@@ -49,8 +49,8 @@ static void raw_judged(struct session *s, const char *refusal)
 {
 	if (refusal)
 		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH, "%s", refusal);
-	else if (s->config.handshake.initiator) {
-		handshake_judged(&s->handshake);
+	else if (s->config->handshake.initiator) {
+		handshake_judged(&s->desk->handshake);
 		raw_handshake(s);
 	} else
 		become_ready(s);
@@ -65,7 +65,7 @@ static int raw_odd_frame(struct session *s, uint32_t len)
 
 static int raw_record(struct session *s, uint8_t *plain, size_t n)
 {
-	if (s->config.max_message > 0 && n > s->config.max_message)
+	if (s->config->max_message > 0 && n > s->config->max_message)
 		return session_fail(s, 0, ERROR_PROTOCOL, BLAME_PEER,
 		    "the peer sent a message of %zu bytes, more than --max-message-size", n);
 	if (s->pausing) /* it has read our last handshake message, since it speaks */
@@ -147,10 +147,7 @@ static int64_t raw_deadline(const struct session *s)
 
 static int raw_start(struct session *s)
 {
-	s->config.handshake.raw = true;
-	s->config.idle_ms = s->config.raw_idle_ms;
-	if (!s->config.handshake.initiator)
-		s->config.handshake.protocol = s->config.raw_protocol;
+	s->idle_ms = s->config->raw_idle_ms;
 	return session_start_hands(s);
 }
 

@@ -25,6 +25,7 @@ struct client {
 	struct stream stream;
 	struct conn *conn; /* until the stream has it, and for a probe */
 	struct noise_protocol protocol;
+	struct session_config config; /* of the session under way */
 	uint8_t expected[KEY_BYTES];
 	bool has_expected;
 	bool announced;	   /* READY was seen */
@@ -190,23 +191,24 @@ static bool interrupted(void *owner)
 static int start_session(struct client *c, int fd, int64_t deadline, struct error *e)
 {
 	const struct client_options *o = c->o;
-	struct session_config config = {.wire = o->wire, .probe = o->probe};
+	struct session_config *config = &c->config;
 
-	if (stream_config(&c->stream, &config, e) < 0)
+	*config = (struct session_config){.wire = o->wire, .probe = o->probe};
+	if (stream_config(&c->stream, config, e) < 0)
 		return -1;
-	config.handshake.initiator = true;
-	config.handshake.protocol = c->protocol;
-	config.handshake.remote_static = c->has_expected ? c->expected : NULL;
+	config->handshake.initiator = true;
+	config->handshake.protocol = config->raw_protocol = c->protocol;
+	config->handshake.remote_static = c->has_expected ? c->expected : NULL;
 	/* What is tried again must not have eaten input; and whoever is met for the first time gets nothing
 	 * before the key is remembered, or its lack warned of. */
-	config.wait_ready = o->retry || !c->has_expected;
+	config->wait_ready = o->retry || !c->has_expected;
 	if (deadline >= 0) {
-		config.handshake_ms = deadline - clock_ms();
-		if (config.handshake_ms < 1)
-			config.handshake_ms = 1;
+		config->handshake_ms = deadline - clock_ms();
+		if (config->handshake_ms < 1)
+			config->handshake_ms = 1;
 	}
 	c->announced = c->over = false;
-	c->conn = conn_new(c->loop, fd, c->peer, &config, true, on_changed, c, e);
+	c->conn = conn_new(c->loop, fd, c->peer, config, SESSION_BIGBUF, NULL, on_changed, c, e);
 	if (!c->conn)
 		return -1;
 	if (!o->retry && !o->probe && !c->looking) {
@@ -270,7 +272,7 @@ static void find_out(struct client *c, struct error *e)
 
 static bool key_was_wrong(const struct client *c, const struct session *s)
 {
-	return s->handshake.refusal == REFUSE_KEYS && wants_known_key(c);
+	return s->refusal == REFUSE_KEYS && wants_known_key(c);
 }
 
 /* ---- tries in a row ---- */

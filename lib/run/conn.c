@@ -6,12 +6,77 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bufpool.h"
 #include "clock.h"
 #include "transport.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
 #define PACE_LEAST 65536 /* bytes a second */
+
+/* ---- buffers: desk, in, out in one block ---- */
+
+static uint8_t *in_of(void *block)
+{
+	return (uint8_t *)block + sizeof(struct session_desk);
+}
+
+static void *take_block(struct conn *c, size_t size)
+{
+	return bufpool_take(c->pool, sizeof(struct session_desk) + 2 * size);
+}
+
+static void give_block(struct conn *c)
+{
+	if (c->block)
+		bufpool_give(c->pool, c->block, sizeof(struct session_desk) + 2 * c->buffer_size);
+	c->block = NULL;
+}
+
+void conn_wake(struct conn *c)
+{
+	uint8_t *in;
+
+	if (!session_resting(&c->session))
+		return;
+	c->buffer_size = CONN_WORKBUF;
+	c->block = take_block(c, c->buffer_size);
+	if (!c->block) {
+		session_broken(&c->session, true, "out of memory");
+		return;
+	}
+	in = in_of(c->block);
+	session_wake(&c->session, c->block, in, c->buffer_size, in + c->buffer_size, c->buffer_size);
+}
+
+static void rest(struct conn *c)
+{
+	if (c->thrifty && c->block && session_rest(&c->session))
+		give_block(c);
+}
+
+int conn_grow(struct conn *c, size_t size)
+{
+	void *fresh;
+
+	conn_wake(c);
+	if (c->buffer_size >= size)
+		return 0;
+	fresh = take_block(c, size);
+	if (!fresh)
+		return -1;
+	if (session_buffers(&c->session, in_of(fresh), size, in_of(fresh) + size, size) < 0) {
+		bufpool_give(c->pool, fresh, sizeof(struct session_desk) + 2 * size);
+		return -1;
+	}
+	session_move_desk(&c->session, fresh);
+	give_block(c);
+	c->block = fresh;
+	c->buffer_size = size;
+	return 0;
+}
+
+/* ---- the socket ---- */
 
 void conn_flush(struct conn *c)
 {
@@ -38,9 +103,11 @@ void conn_flush(struct conn *c)
 static void receive(struct conn *c)
 {
 	size_t len;
-	uint8_t *at = session_recv_wire_buf(&c->session, &len);
+	uint8_t *at;
 	ssize_t n;
 
+	conn_wake(c);
+	at = session_recv_wire_buf(&c->session, &len);
 	if (!at)
 		return;
 	n = recv(c->fd, at, len, 0);
@@ -111,6 +178,7 @@ void conn_update(struct conn *c)
 {
 	unsigned state;
 
+	conn_wake(c);
 	conn_tell_time(c);
 	session_tick(&c->session, c->session.now);
 	conn_flush(c);
@@ -128,6 +196,7 @@ void conn_update(struct conn *c)
 	watch(c, &c->readable, state & SESSION_RECV_WIRE);
 	watch(c, &c->writable, state & SESSION_SEND_WIRE);
 	set_timer(c);
+	rest(c);
 }
 
 static void step(struct conn *c)
@@ -165,26 +234,6 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 	step(c);
 }
 
-static int make_buffers(struct conn *c, size_t size)
-{
-	uint8_t *fresh = malloc(2 * size);
-
-	if (!fresh)
-		return -1;
-	if (c->buffers && session_buffers(&c->session, fresh, size, fresh + size, size) < 0) {
-		free(fresh);
-		return -1;
-	}
-	free(c->buffers);
-	c->buffers = fresh;
-	c->buffer_size = size;
-	return 0;
-}
-
-int conn_grow(struct conn *c)
-{
-	return c->buffer_size >= SESSION_BIGBUF ? 0 : make_buffers(c, SESSION_BIGBUF);
-}
 
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner)
 {
@@ -193,17 +242,23 @@ void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owne
 }
 
 struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
-    bool big, void (*changed)(struct conn *, void *), void *owner, struct error *e)
+    size_t size, struct bufpool *pool, void (*changed)(struct conn *, void *), void *owner, struct error *e)
 {
 	struct conn *c = calloc(1, sizeof *c);
-	size_t size = big ? SESSION_BIGBUF : SESSION_SMALLBUF;
+	uint8_t *in;
 
-	if (!c || make_buffers(c, size) < 0) {
+	if (c) {
+		c->pool = pool;
+		c->buffer_size = size;
+		c->block = take_block(c, size);
+	}
+	if (!c || !c->block) {
 		error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 		free(c);
 		close(fd);
 		return NULL;
 	}
+	in = in_of(c->block);
 	c->loop = loop;
 	c->fd = fd;
 	c->timer_at = -1;
@@ -213,7 +268,7 @@ struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const stru
 	ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
 	ev_timer_init(&c->timer, on_timer, 0., 0.);
 	c->readable.data = c->writable.data = c->timer.data = c;
-	if (session_start(&c->session, config, c->buffers, size, c->buffers + size, size, clock_ms()) < 0) {
+	if (session_start(&c->session, config, c->block, in, size, in + size, size, clock_ms()) < 0) {
 		*e = *session_error(&c->session);
 		conn_free(c);
 		return NULL;
@@ -257,6 +312,6 @@ void conn_free(struct conn *c)
 		set_reset(c, false);
 	close(c->fd);
 	session_free(&c->session);
-	free(c->buffers);
+	give_block(c);
 	free(c);
 }

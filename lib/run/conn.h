@@ -14,13 +14,20 @@
 #include "address.h"
 #include "proto/session.h"
 
+/* Enough for any record, for sessions that are many. */
+#define CONN_WORKBUF (SESSION_FRAMEMAX + 4096)
+
+struct bufpool;
+
 struct conn {
 	struct ev_loop *loop;
 	int fd;
 	char peer[ADDRESS_TEXTMAX]; /* the peer's address, for messages */
 	struct session session;
-	uint8_t *buffers; /* in, then out; owned */
-	size_t buffer_size;
+	struct bufpool *pool; /* or NULL */
+	void *block;	      /* desk, in, out; NULL while the session rests */
+	size_t buffer_size;   /* of in, and of out */
+	bool thrifty;	      /* give the block back whenever the session rests */
 	ev_io readable, writable;
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
@@ -29,17 +36,22 @@ struct conn {
 	void *owner;
 };
 
-/* Begin a session over ${fd} (then owned; -1 errors close it too) with small buffers, or big
- * ones at once. The first bytes are sent. ${changed} is called after each step, not from here.
- * NULL with ${e} set. */
+/* Begin a session over ${fd} (then owned; errors close it too) with buffers of ${size}, from ${pool} if
+ * there is one. ${config} must outlive it. The first bytes are sent. ${changed} is called after each
+ * step, not from here. NULL with ${e} set. */
 struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
-    bool big, void (*changed)(struct conn *, void *), void *owner, struct error *e);
+    size_t size, struct bufpool *pool, void (*changed)(struct conn *, void *), void *owner, struct error *e);
 
 /* Hand it to another owner. */
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner);
 
-/* Exchange small buffers for big ones. 0, or -1 if there is no memory. */
-int conn_grow(struct conn *c) __attribute__((warn_unused_result));
+/* Exchange the buffers for larger ones: SESSION_SMALLBUF, CONN_WORKBUF or SESSION_BIGBUF. 0, or -1 if
+ * there is no memory. */
+int conn_grow(struct conn *c, size_t size) __attribute__((warn_unused_result));
+
+/* To be called before the session is used in a way that needs its buffers: one of a thrifty conn may
+ * rest. (If there is no memory, the session fails.) */
+void conn_wake(struct conn *c);
 
 /* Send what waits, as far as the kernel takes it. */
 void conn_flush(struct conn *c);

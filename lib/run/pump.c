@@ -55,9 +55,11 @@ static void read_input(struct pump *p)
 {
 	struct session *s = &p->conn->session;
 	struct iovec iov[SESSION_BULK];
-	int count = session_send_app_iov(s, iov, SESSION_BULK);
+	int count;
 	ssize_t n;
 
+	conn_wake(p->conn);
+	count = session_send_app_iov(s, iov, SESSION_BULK);
 	count = limit(p, iov, count);
 	if (count == 0 || p->input_ended)
 		return;

@@ -34,7 +34,7 @@ static void judge(struct server *srv, struct conn *c)
 {
 	const char *refusal = srv->hooks.judge(srv, c);
 
-	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c) < 0)
+	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c, SESSION_BIGBUF) < 0)
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 	session_judge(&c->session, refusal);
 	conn_update(c);
@@ -93,7 +93,7 @@ static void add(struct server *srv, int fd, const char *peer)
 		session_abort(&out->session, CLOSE_BUSY, ERROR_NETWORK, "too many connections that do not authenticate");
 		drop(srv, out);
 	}
-	c = conn_new(srv->loop, fd, peer, &srv->config, false, on_changed, srv, &e);
+	c = conn_new(srv->loop, fd, peer, &srv->config, SESSION_SMALLBUF, NULL, on_changed, srv, &e);
 	if (!c) {
 		log_error("%s: %s", peer, e.text);
 		return;

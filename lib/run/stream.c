@@ -177,7 +177,7 @@ static void warn_empty(const struct stream *st)
 	const struct session *s = &st->conn->session;
 
 	if (session_is_raw(s) && !st->options->send_only && s->received == 0 && s->messages_received == 0 &&
-	    noise_protocol_needs_static(&s->protocol, s->config.handshake.initiator))
+	    noise_protocol_needs_static(&s->protocol, s->config->handshake.initiator))
 		log_warn("warning: %s: the peer ended without sending anything: it may not accept this side's key",
 		    st->conn->peer);
 }

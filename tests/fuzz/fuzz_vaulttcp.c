@@ -86,7 +86,8 @@ static void config_of(struct session_config *c, int i, unsigned how)
 
 static void begin(unsigned how)
 {
-	struct session_config c;
+	static struct session_config c[2];
+	static struct session_desk desks[2];
 
 	for (int i = 0; i < 2; i++) {
 		memset(secrets[i], i + 1, sizeof(secrets[i]));
@@ -95,10 +96,10 @@ static void begin(unsigned how)
 	said_len = taken = head = tail = 0;
 	touched = shut = false;
 	now = 1000;
-	config_of(&c, 0, how);
-	MUST(session_start(&us, &c, in[0], sizeof(in[0]), out[0], sizeof(out[0]), now) == 0);
-	config_of(&c, 1, how);
-	MUST(session_start(&peer, &c, in[1], sizeof(in[1]), out[1], sizeof(out[1]), now) == 0);
+	config_of(&c[0], 0, how);
+	MUST(session_start(&us, &c[0], &desks[0], in[0], sizeof(in[0]), out[0], sizeof(out[0]), now) == 0);
+	config_of(&c[1], 1, how);
+	MUST(session_start(&peer, &c[1], &desks[1], in[1], sizeof(in[1]), out[1], sizeof(out[1]), now) == 0);
 }
 
 /* ---- between the two ---- */
