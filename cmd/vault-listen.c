@@ -8,10 +8,12 @@
 #include "run/listener.h"
 #include "run/log.h"
 #include "run/protocol.h"
+#include "run/switchboard.h"
 #include "stream_args.h"
 
 #define PROG "vault-listen"
 #define DRAIN_MS 5000
+#define MAX_MESSAGE 65536
 
 /* What was asked for; not changed after options_check(). */
 struct opts {
@@ -27,6 +29,15 @@ static const char help[] =
     "encrypted. Exit status 0 means that every byte was delivered, and the peer said so.\n"
     "Without HOST on all addresses, without PORT on 5004; port 0 lets the system choose.\n"
     "\n"
+    "  -k, --keep-open             many clients at once: what they send goes to standard output, standard\n"
+    "                              input to all of them\n"
+    "      --hub                   and what a client sends to the other clients, too\n"
+    "      --echo                  send each client back what it sends, and nothing else\n"
+    "      --framing HOW           what a message is: raw (what came at once; the default), lines, nul,\n"
+    "                              u32 (length first); standard output gets only whole messages\n"
+    "      --tag                   put the client's number and a tab before each message\n"
+    "      --slow HOW              a client that does not take what is sent to all: block (all wait; the\n"
+    "                              default), drop (it misses messages), close (it is sent away)\n"
     "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
     "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
     "      --anonymous             let anyone connect, without a warning\n" ARGS_HELP_KEYS
@@ -41,11 +52,27 @@ static const char help[] =
 
 /* ---- options ---- */
 
-enum { OPT_MAX_FAILURES = ARGS_OWN, OPT_ACCEPT_TIMEOUT, OPT_DRAIN, OPT_READY_FD };
+enum {
+	OPT_MAX_FAILURES = ARGS_OWN,
+	OPT_ACCEPT_TIMEOUT,
+	OPT_DRAIN,
+	OPT_READY_FD,
+	OPT_HUB,
+	OPT_ECHO,
+	OPT_FRAMING,
+	OPT_TAG,
+	OPT_SLOW,
+};
 
 static const struct option longs[] = {
     ARGS_LONGS,
     {"authorized-keys", required_argument, NULL, 'a'},
+    {"keep-open", no_argument, NULL, 'k'},
+    {"hub", no_argument, NULL, OPT_HUB},
+    {"echo", no_argument, NULL, OPT_ECHO},
+    {"framing", required_argument, NULL, OPT_FRAMING},
+    {"tag", no_argument, NULL, OPT_TAG},
+    {"slow", required_argument, NULL, OPT_SLOW},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
     {"drain", required_argument, NULL, OPT_DRAIN},
@@ -67,12 +94,50 @@ static int take_ready_fd(struct opts *o, const struct common_args *a)
 	return 0;
 }
 
+static int take_framing(struct opts *o, const struct common_args *a)
+{
+	int framing = framing_parse(a->value);
+
+	if (framing < 0)
+		return common_usage(PROG, "--framing: '%s' is none of raw, lines, nul, u32", a->value);
+	o->listener.framing = (enum framing)framing;
+	return 0;
+}
+
+static int take_slow(struct opts *o, const struct common_args *a)
+{
+	static const char *const names[] = {[SLOW_BLOCK] = "block", [SLOW_DROP] = "drop", [SLOW_CLOSE] = "close"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(a->value, names[i]) == 0) {
+			o->listener.slow = (enum slow_policy)i;
+			return 0;
+		}
+	return common_usage(PROG, "--slow: '%s' is none of block, drop, close", a->value);
+}
+
 static int take_own(struct opts *o, int option, const struct common_args *a)
 {
 	switch (option) {
 	case 'a':
 		o->authorized_keys = a->value;
 		return 0;
+	case 'k':
+		o->listener.keep_open = true;
+		return 0;
+	case OPT_HUB:
+		o->listener.keep_open = o->listener.hub = true;
+		return 0;
+	case OPT_ECHO:
+		o->listener.keep_open = o->listener.echo = true;
+		return 0;
+	case OPT_TAG:
+		o->listener.tag = true;
+		return 0;
+	case OPT_FRAMING:
+		return take_framing(o, a);
+	case OPT_SLOW:
+		return take_slow(o, a);
 	case OPT_MAX_FAILURES:
 		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
 	case OPT_ACCEPT_TIMEOUT:
@@ -188,6 +253,7 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 	if (load_authorized(o, path, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
 	l->stream = o->args.stream;
+	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
 	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
 	l->allowed = o->args.psk ? with_psk : plain;
@@ -201,7 +267,7 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 
 int main(int argc, char **argv)
 {
-	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:", .longs = longs, .repeatable = repeatable,
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:k", .longs = longs, .repeatable = repeatable,
 	    .argc = argc, .argv = argv};
 	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
 	char path[KEYFILE_PATH_MAX];
@@ -228,7 +294,7 @@ int main(int argc, char **argv)
 		log_error("%s", e.text);
 		status = error_status(e.code);
 	} else
-		status = listener_run(&o.listener);
+		status = o.listener.keep_open ? service_run(&o.listener, &switchboard_kind) : listener_run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
 	if (!o.args.stream.log_json)

@@ -267,6 +267,8 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max);
 void session_send_app_ack(struct session *s, size_t n);
 /* The same, but the message goes on in what is sent next (only if messages were agreed). */
 void session_send_part_ack(struct session *s, size_t n);
+/* An empty message, when SESSION_SEND_APP allows. (A wire without boundaries has none.) */
+void session_send_empty(struct session *s);
 
 /* Up to ${max} windows of plaintext that waits, in order; returns how many. */
 int session_recv_app_iov(struct session *s, struct iovec *iov, int max);

@@ -192,6 +192,19 @@ void session_send_app_ack(struct session *s, size_t n)
 	send_ack(s, n, false);
 }
 
+void session_send_empty(struct session *s)
+{
+	if (!session_can_send(s))
+		return;
+	s->wire->data_prefix(s, s->out + s->out_tail + 4, DATA_WHOLE);
+	if (session_seal(s, s->wire->prefix) < 0)
+		return;
+	s->messages_sent++;
+	s->data_tail = s->out_tail;
+	s->last_data = s->now;
+	s->wire->control(s);
+}
+
 void session_send_part_ack(struct session *s, size_t n)
 {
 	send_ack(s, n, s->messages);

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "jsontext.h"
+#include "announce.h"
 #include "log.h"
 #include "server.h"
 #include "signals.h"
@@ -157,53 +156,6 @@ static void on_signal(int number, void *owner)
 
 /* ---- start and end ---- */
 
-static int tell_ready(const struct listener *l, struct error *e)
-{
-	const struct socket_listeners *at = &l->server.listeners;
-	struct key public;
-	char key[KEYTEXT_MAX], *line;
-	json_t *o = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
-	size_t n;
-	ssize_t put;
-
-	if (key_public(&public, l->o->stream.identity) != KEYTEXT_OK)
-		memset(&public, 0, sizeof public);
-	keytext_format(key, &public);
-	if (at->unix_path[0] != '\0')
-		json_object_set_new(o, "path", jsontext(at->host));
-	else {
-		json_object_set_new(o, "address", json_string(at->host));
-		json_object_set_new(o, "port", json_integer(at->port));
-	}
-	json_object_set_new(o, "key", json_string(key));
-	line = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	if (!line)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd: cannot say where this listens");
-	n = strlen(line);
-	line[n] = '\n'; /* in place of the NUL: one write, one line */
-	put = write(l->o->ready_fd, line, n + 1);
-	free(line);
-	if (close(l->o->ready_fd) < 0 || put != (ssize_t)n + 1)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", l->o->ready_fd, strerror(errno));
-	return 0;
-}
-
-static void tell_people(const struct listener *l)
-{
-	const struct socket_listeners *at = &l->server.listeners;
-	char print[FINGERPRINT_MAX];
-
-	if (l->o->open_warning)
-		log_warn("warning: anyone who can reach this may connect: give --authorized-keys or --psk-file (or --anonymous, if that is meant)");
-	if (key_fingerprint(print, l->o->stream.identity) != KEYTEXT_OK)
-		print[0] = '\0';
-	if (at->unix_path[0] != '\0')
-		log_info(1, "listening on %s, key fingerprint %s", at->host, print);
-	else
-		log_info(1, "listening on %s port %u, key fingerprint %s", at->host, at->port, print);
-}
-
 static int confine(const struct listener *l, struct error *e)
 {
 	const struct socket_listeners *at = &l->server.listeners;
@@ -222,6 +174,8 @@ static int setup(struct listener *l, struct error *e)
 
 	srv->loop = l->loop;
 	srv->owner = l;
+	srv->most = SERVER_PENDING;
+	srv->buffers = SESSION_BIGBUF;
 	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
@@ -231,7 +185,8 @@ static int setup(struct listener *l, struct error *e)
 	srv->config.handshake.allowed_count = o->allowed_count;
 	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)
 		return -1;
-	server_start(srv);
+	if (server_start(srv, e) < 0)
+		return -1;
 	ev_timer_init(&l->accept_timer, on_accept_timeout, (double)o->accept_ms / 1000, 0.);
 	ev_timer_init(&l->drain_timer, on_drained, 0., 0.);
 	l->accept_timer.data = l->drain_timer.data = l;
@@ -240,8 +195,8 @@ static int setup(struct listener *l, struct error *e)
 	signals_start(&l->signals, l->loop, on_signal, l);
 	if (confine(l, e) < 0)
 		return -1;
-	tell_people(l);
-	return o->ready_fd >= 0 ? tell_ready(l, e) : 0;
+	announce_people(o, &srv->listeners);
+	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
 static int outcome(struct listener *l)

@@ -9,8 +9,16 @@
 #include <stdint.h>
 
 #include "judge.h"
+#include "proto/framing.h"
 #include "socket.h"
 #include "stream.h"
+
+/* What happens to a client that does not take what is sent to all. */
+enum slow_policy {
+	SLOW_BLOCK = 0, /* all wait for it */
+	SLOW_DROP,	/* it misses messages, which are counted */
+	SLOW_CLOSE,	/* its session is ended */
+};
 
 struct listener_options {
 	struct stream_options stream;
@@ -24,6 +32,13 @@ struct listener_options {
 	size_t allowed_count;
 	int64_t max_failures;	/* 0 = no limit */
 	int64_t accept_ms, drain_ms;
+	/* many clients, see service.h */
+	bool keep_open;
+	bool hub, echo;
+	bool tag;
+	enum framing framing;
+	enum slow_policy slow;
+	size_t max_message; /* of framing */
 	int ready_fd; /* -1 = none */
 };
 

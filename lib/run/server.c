@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -34,7 +35,7 @@ static void judge(struct server *srv, struct conn *c)
 {
 	const char *refusal = srv->hooks.judge(srv, c);
 
-	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c, SESSION_BIGBUF) < 0)
+	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c, srv->buffers) < 0)
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 	session_judge(&c->session, refusal);
 	conn_update(c);
@@ -87,13 +88,13 @@ static void add(struct server *srv, int fd, const char *peer)
 	struct error e = {0};
 	struct conn *c;
 
-	if (srv->pending_count == SERVER_PENDING) {
+	if (srv->pending_count == srv->most) {
 		struct conn *out = least(srv);
 
 		session_abort(&out->session, CLOSE_BUSY, ERROR_NETWORK, "too many connections that do not authenticate");
 		drop(srv, out);
 	}
-	c = conn_new(srv->loop, fd, peer, &srv->config, SESSION_SMALLBUF, NULL, on_changed, srv, &e);
+	c = conn_new(srv->loop, fd, peer, &srv->config, SESSION_SMALLBUF, srv->pool, on_changed, srv, &e);
 	if (!c) {
 		log_error("%s: %s", peer, e.text);
 		return;
@@ -143,8 +144,11 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 	watch_all(w->data, true);
 }
 
-void server_start(struct server *srv)
+int server_start(struct server *srv, struct error *e)
 {
+	srv->pending = calloc((size_t)srv->most, sizeof *srv->pending);
+	if (!srv->pending)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	for (int i = 0; i < srv->listeners.count; i++) {
 		ev_io_init(&srv->accepting[i], on_accept, srv->listeners.fds[i], EV_READ);
 		srv->accepting[i].data = srv;
@@ -152,6 +156,7 @@ void server_start(struct server *srv)
 	ev_timer_init(&srv->again, on_again, 0., 0.);
 	srv->again.data = srv;
 	watch_all(srv, true);
+	return 0;
 }
 
 void server_stop(struct server *srv)
@@ -177,4 +182,6 @@ void server_free(struct server *srv)
 	while (srv->pending_count > 0)
 		conn_free(srv->pending[--srv->pending_count]);
 	socket_unlisten(&srv->listeners);
+	free(srv->pending);
+	srv->pending = NULL;
 }

@@ -2,7 +2,7 @@
  * server: accepts connections and shakes hands with many clients at once, with small buffers and
  * one deadline each, until one is ready; then that session is handed over.
  *
- * What has not authenticated costs little and can be thrown out: at most SERVER_PENDING at a time,
+ * What has not authenticated costs little and can be thrown out: at most ${most} at a time,
  * and when one more comes, the one that said nothing yet (else the oldest) goes.
  */
 #ifndef SERVER_H
@@ -14,7 +14,8 @@
 #include "conn.h"
 #include "socket.h"
 
-#define SERVER_PENDING 16
+#define SERVER_PENDING 16	 /* for one session */
+#define SERVER_PENDING_MANY 2048 /* for many: all of a fleet may come back at once */
 
 struct server;
 
@@ -34,14 +35,17 @@ struct server {
 	ev_timer again; /* after the system ran out of descriptors */
 	struct session_config config;
 	struct server_hooks hooks;
-	struct conn *pending[SERVER_PENDING];
+	struct bufpool *pool;	/* for the buffers, or NULL */
+	int most;		/* that shake hands at a time */
+	size_t buffers;		/* size of the buffers that an accepted client gets */
+	struct conn **pending;
 	int pending_count;
 	bool busy; /* whoever else comes is told so */
 	void *owner;
 };
 
-/* Begin accepting on srv->listeners; loop, listeners, config, hooks and owner are set. */
-void server_start(struct server *srv);
+/* Begin accepting on srv->listeners; loop, listeners, config, hooks, owner and most are set. 0 or -1. */
+int server_start(struct server *srv, struct error *e);
 
 /* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
 void server_stop(struct server *srv);

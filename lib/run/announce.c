@@ -1,0 +1,55 @@
+#include "announce.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "jsontext.h"
+#include "log.h"
+
+int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+{
+	struct key public;
+	char key[KEYTEXT_MAX], *line;
+	json_t *told = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
+	size_t n;
+	ssize_t put;
+
+	if (key_public(&public, o->stream.identity) != KEYTEXT_OK)
+		memset(&public, 0, sizeof public);
+	keytext_format(key, &public);
+	if (at->unix_path[0] != '\0')
+		json_object_set_new(told, "path", jsontext(at->host));
+	else {
+		json_object_set_new(told, "address", json_string(at->host));
+		json_object_set_new(told, "port", json_integer(at->port));
+	}
+	json_object_set_new(told, "key", json_string(key));
+	line = json_dumps(told, JSON_COMPACT);
+	json_decref(told);
+	if (!line)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd: cannot say where this listens");
+	n = strlen(line);
+	line[n] = '\n'; /* in place of the NUL: one write, one line */
+	put = write(o->ready_fd, line, n + 1);
+	free(line);
+	if (close(o->ready_fd) < 0 || put != (ssize_t)n + 1)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", o->ready_fd, strerror(errno));
+	return 0;
+}
+
+void announce_people(const struct listener_options *o, const struct socket_listeners *at)
+{
+	char print[FINGERPRINT_MAX];
+
+	if (o->open_warning)
+		log_warn("warning: anyone who can reach this may connect: give --authorized-keys or --psk-file (or --anonymous, if that is meant)");
+	if (key_fingerprint(print, o->stream.identity) != KEYTEXT_OK)
+		print[0] = '\0';
+	if (at->unix_path[0] != '\0')
+		log_info(1, "listening on %s, key fingerprint %s", at->host, print);
+	else
+		log_info(1, "listening on %s port %u, key fingerprint %s", at->host, at->port, print);
+}
