@@ -40,6 +40,11 @@ struct listener_options {
 	enum slow_policy slow;
 	size_t max_message; /* of framing */
 	int ready_fd; /* -1 = none */
+	bool at_given; /* ${at} is not the default */
+	const char *control; /* path, or NULL */
+	const char *events;  /* see events_open(), or NULL */
+	bool event_messages; /* each message is an event, too */
+	const char *user, *root; /* see privileges_drop() */
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */

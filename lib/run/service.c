@@ -5,7 +5,9 @@
 
 #include "announce.h"
 #include "clock.h"
+#include "control.h"
 #include "log.h"
+#include "roster.h"
 
 #define HURRY_MS 1000
 
@@ -92,6 +94,19 @@ static void tell_end(const struct guest *g)
 		    g->conn->peer, (unsigned long long)s->sent, (unsigned long long)s->delivered);
 }
 
+/* It is over: for people, for programs, for the totals. */
+static void account(const struct guest *g)
+{
+	struct service *v = g->service;
+	struct figures_who w = roster_who(g);
+
+	tell_end(g);
+	if (v->o->stream.stats != REPORT_NONE && log_verbosity() > 0)
+		roster_print_guest(g, error_status(session_error(&g->conn->session)->code));
+	figures_sum(&v->gone, g->conn);
+	events_disconnect(v->hosting.events, &w, g->reason, v->kind->missed ? v->kind->missed(g) : 0);
+}
+
 static void consider_end(struct service *v)
 {
 	bool over = v->kind->over && v->kind->over(v);
@@ -104,8 +119,9 @@ static void remove_guest(struct guest *g)
 {
 	struct service *v = g->service;
 
-	tell_end(g);
+	account(g);
 	leave(g);
+	notify_clients(&v->hosting.notify, v->count);
 	if (v->kind->close)
 		v->kind->close(g);
 	conn_free(g->conn);
@@ -174,6 +190,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	struct service *v = srv->owner;
 	struct guest *g = calloc(1, sizeof *g);
 	struct error e = {0};
+	struct figures_who who;
 	char text[KEYTEXT_MAX];
 
 	if (!g) {
@@ -188,6 +205,9 @@ static void on_ready(struct server *srv, struct conn *c)
 	join(v, g);
 	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	who = roster_who(g);
+	events_connect(v->hosting.events, &who);
+	notify_clients(&v->hosting.notify, v->count);
 	c->thrifty = true;
 	conn_own(c, on_changed, g);
 	if (v->kind->open && v->kind->open(g, &e) < 0) {
@@ -200,8 +220,10 @@ static void on_ready(struct server *srv, struct conn *c)
 static void on_failed(struct server *srv, struct conn *c)
 {
 	const struct error *e = session_error(&c->session);
+	struct service *v = srv->owner;
 
-	(void)srv;
+	v->failed++;
+	events_failed(v->hosting.events, c);
 	if (e->code == ERROR_AUTH)
 		log_warn("%s: %s", c->peer, e->text);
 	else
@@ -231,18 +253,36 @@ static void on_drained(struct ev_loop *loop, ev_timer *w, int events)
 	cut_all(w->data);
 }
 
+void service_leave(struct guest *g)
+{
+	if (g->leaving)
+		return;
+	g->leaving = true;
+	if (g->service->kind->leave)
+		g->service->kind->leave(g);
+	service_soon(g);
+}
+
+int service_reload(struct service *v, struct error *e)
+{
+	int rc;
+
+	notify_reloading(&v->hosting.notify);
+	rc = v->reload(v, e);
+	events_reload(v->hosting.events, v->o->judge.path, e);
+	notify_reloaded(&v->hosting.notify);
+	return rc;
+}
+
 void service_drain(struct service *v)
 {
 	if (v->draining)
 		return;
 	v->draining = true;
+	hosting_stopping(&v->hosting, v->signal ? strsignal(v->signal) : "asked for by the control socket", v->count);
 	server_stop(&v->server);
-	for (struct guest *g = v->first; g; g = g->next) {
-		g->leaving = true;
-		if (v->kind->leave)
-			v->kind->leave(g);
-		service_soon(g);
-	}
+	for (struct guest *g = v->first; g; g = g->next)
+		service_leave(g);
 	if (v->o->drain_ms > 0) {
 		ev_timer_set(&v->drain_timer, (double)v->o->drain_ms / 1000, 0.);
 		ev_timer_start(v->loop, &v->drain_timer);
@@ -256,6 +296,7 @@ static void on_signal(int number, void *owner)
 
 	if (v->signal == 0) {
 		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
+		v->signal = number;
 		service_drain(v);
 	} else if (!v->cut) {
 		ev_timer_stop(v->loop, &v->drain_timer);
@@ -279,11 +320,34 @@ static int outcome(const struct service *v)
 
 static int confine(struct service *v, struct error *e)
 {
-	struct sandbox_needs needs = {.accept = true};
+	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control)};
 
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
 	return stream_confine(&v->stream, needs, e);
+}
+
+static void on_usr1(void *owner)
+{
+	roster_print(owner, -1);
+}
+
+static int open_control(struct service *v, struct error *e)
+{
+	int handed = v->hosting.control_fd;
+
+	if (!v->o->control && handed < 0)
+		return 0;
+	v->control = control_open(v, v->o->control, handed, e);
+	return v->control ? 0 : -1;
+}
+
+static int settle(struct service *v, struct error *e)
+{
+	if (hosting_settle(&v->hosting, &v->server.listeners, e) < 0)
+		return -1;
+	control_rooted(v->control, v->o->root);
+	return confine(v, e);
 }
 
 static int setup(struct service *v, struct error *e)
@@ -304,7 +368,9 @@ static int setup(struct service *v, struct error *e)
 	srv->config.messages = true;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
-	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)
+	v->stream.asked = on_usr1;
+	v->stream.owner = v;
+	if (hosting_open(&v->hosting, v->loop, o, &srv->listeners, e) < 0)
 		return -1;
 	ev_prepare_init(&v->prepare, on_prepare);
 	ev_timer_init(&v->drain_timer, on_drained, 0., 0.);
@@ -312,18 +378,19 @@ static int setup(struct service *v, struct error *e)
 	ev_prepare_start(v->loop, &v->prepare);
 	if (v->kind->start && v->kind->start(v, e) < 0)
 		return -1;
-	if (server_start(srv, e) < 0)
+	if (server_start(srv, e) < 0 || open_control(v, e) < 0)
 		return -1;
 	signals_start(&v->signals, v->loop, on_signal, v);
-	if (confine(v, e) < 0)
+	if (settle(v, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
+	hosting_ready(&v->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
 int service_run(const struct listener_options *o, const struct service_kind *kind)
 {
-	struct service v = {.o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct service v = {.o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .since = clock_ms()};
 	struct error e = {0};
 	int status;
 
@@ -337,6 +404,10 @@ int service_run(const struct listener_options *o, const struct service_kind *kin
 	}
 	while (v.first)
 		remove_guest(v.first);
+	if (o->stream.stats != REPORT_NONE)
+		roster_print(&v, status);
+	hosting_close(&v.hosting, &v.gone, v.next_id, clock_ms() - v.since, status);
+	control_close(v.control);
 	ev_timer_stop(v.loop, &v.drain_timer);
 	ev_prepare_stop(v.loop, &v.prepare);
 	if (kind->stop)

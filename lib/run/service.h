@@ -14,10 +14,13 @@
 
 #include "bufpool.h"
 #include "conn.h"
+#include "figures.h"
+#include "hosting.h"
 #include "listener.h"
 #include "server.h"
 #include "signals.h"
 
+struct control;
 struct service;
 
 struct guest {
@@ -48,8 +51,12 @@ struct service_kind {
 	void (*leave)(struct guest *g);
 	/* Release g->place. The session is closed, or will be cut by this. */
 	void (*close)(struct guest *g);
-	/* Queue a message for it: 0, or -1 if that is not possible. */
+	/* Queue a message for it, or for all (how many get it): 0, or -1 with errno: EAGAIN when too much waits already,
+	 * EPIPE when nothing more can be sent to it, ENOMEM. */
 	int (*tell)(struct guest *g, const void *text, size_t len);
+	int64_t (*tell_all)(struct service *v, const void *text, size_t len);
+	/* Messages that it was too slow for. */
+	uint64_t (*missed)(const struct guest *g);
 	/* Before the loop sleeps. */
 	void (*turn)(struct service *v);
 	/* Is the whole service over? (Then status() says how.) */
@@ -65,6 +72,13 @@ struct service {
 	struct stream stream; /* its endpoint and configuration */
 	struct bufpool pool;
 	struct signals signals;
+	struct hosting hosting;
+	struct control *control; /* NULL: none */
+	/* Read files again (authorized_keys): 0 or -1. NULL: there are none. */
+	int (*reload)(struct service *v, struct error *e);
+	int64_t since;		   /* clock_ms() at the start */
+	struct figures_total gone; /* of guests that have left */
+	uint64_t failed;	   /* handshakes */
 	struct guest *first, *last;
 	uint64_t next_id;
 	int64_t count;
@@ -86,6 +100,12 @@ struct guest *service_find(struct service *v, uint64_t id);
 
 /* End a guest's session for a reason (constant text, for people and events). */
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason);
+
+/* Let it finish by itself: what waits for it is still sent. */
+void service_leave(struct guest *g);
+
+/* Call v->reload() and tell who wants to know. */
+int service_reload(struct service *v, struct error *e);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);
