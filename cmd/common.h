@@ -101,7 +101,7 @@ int common_try(const char *prog, int status);
 int common_version(const char *prog, const char *features);
 
 /* Print a help text to stdout. Returns the exit status. */
-int common_help(const char *prog, const char *text);
+int common_help(const char *prog, const char *const parts[]);
 
 /* Before a secret is printed: 0, or -1 (ERROR_SAFETY) if stdout is a terminal and ${terminal} does
  * not allow that. Warns if stdout is a file that others can open. */

@@ -20,7 +20,7 @@ struct opts {
 	const char *remote_key, *known_hosts;
 };
 
-static const char help[] =
+static const char *const help[] = {
     "Usage: vault-connect [OPTION...] HOST [PORT]\n"
     "       vault-connect [OPTION...] HOST:PORT | /unix/path\n"
     "Send standard input to a vault-listen, and what comes back to standard output, encrypted.\n"
@@ -30,7 +30,8 @@ static const char help[] =
     "  -r, --remote-key KEY        the server's public key must be this one (or @FILE that holds it)\n"
     "      --known-hosts FILE      remembered server keys (default: ~/.config/vault-tools/known_hosts)\n"
     "      --trust MODE            unknown server keys: new (remember, the default), strict (refuse),\n"
-    "                              any (accept with a warning)\n" ARGS_HELP_KEYS
+    "                              any (accept with a warning)\n",
+    ARGS_HELP_KEYS,
     "      --anonymous             show no identity: a throw-away key\n"
     "      --protocol NAME         Noise protocol name or pattern (default: XX, IK if the server's key\n"
     "                              is known, XXpsk3 with a pre-shared key)\n"
@@ -39,7 +40,13 @@ static const char help[] =
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
     "      --retry-delay T         first pause between tries, growing (default 5s)\n"
     "  -z, --probe                 only shake hands; print the server's key, protocol, round trip\n"
-    "      --json                  with -z: one JSON object\n" ARGS_HELP_WIRE ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "      --json                  with -z: one JSON object\n",
+    ARGS_HELP_WIRE,
+    ARGS_HELP_NETWORK,
+    ARGS_HELP_DATA,
+    ARGS_HELP_REST,
+    NULL,
+};
 
 /* ---- options ---- */
 

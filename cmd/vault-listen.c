@@ -22,7 +22,7 @@ struct opts {
 	const char *authorized_keys;
 };
 
-static const char help[] =
+static const char *const help[] = {
     "Usage: vault-listen [OPTION...] [HOST] [PORT]\n"
     "       vault-listen [OPTION...] HOST:PORT | /unix/path\n"
     "Wait for one vault-connect; send standard input to it and what it sends to standard output,\n"
@@ -42,9 +42,13 @@ static const char help[] =
     "                              send, broadcast, close, ... (with -k and the like)\n"
     "      --events FILE           append what happens to FILE (or fd:N), one JSON line for each event\n"
     "      --event-messages        with --events: an event for each message, too\n"
+    "  -m, --max-clients N         with -k: more get 'busy', as over the next two limits\n"
+    "      --max-per-ip N          with -k: connections from one IPv4 address or IPv6 /64 network\n"
+    "      --handshake-rate N      with -k: connections a second that may begin a handshake\n"
     "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
     "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
-    "      --anonymous             let anyone connect, without a warning\n" ARGS_HELP_KEYS
+    "      --anonymous             let anyone connect, without a warning\n",
+    ARGS_HELP_KEYS,
     "      --protocol NAME         allow this Noise protocol or pattern, may be repeated (default: XX\n"
     "                              and IK, or XXpsk3 with a pre-shared key)\n"
     "      --max-failures N        give up after N clients that failed to authenticate\n"
@@ -53,8 +57,14 @@ static const char help[] =
     "      --user NAME             started as root: become this user once the sockets are open\n"
     "      --chroot DIR            with --user: see only the files below DIR from then on\n"
     "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
-    "                              when clients can connect\n" "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
-    "                              nothing confirms delivery there; auto: both, told apart\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "                              when clients can connect\n"
+    "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
+    "                              nothing confirms delivery there; auto: both, told apart\n",
+    ARGS_HELP_NETWORK,
+    ARGS_HELP_DATA,
+    ARGS_HELP_REST,
+    NULL,
+};
 
 /* ---- options ---- */
 
@@ -73,6 +83,8 @@ enum {
 	OPT_EVENT_MESSAGES,
 	OPT_USER,
 	OPT_CHROOT,
+	OPT_MAX_PER_IP,
+	OPT_HANDSHAKE_RATE,
 };
 
 static const struct option longs[] = {
@@ -89,6 +101,9 @@ static const struct option longs[] = {
     {"event-messages", no_argument, NULL, OPT_EVENT_MESSAGES},
     {"user", required_argument, NULL, OPT_USER},
     {"chroot", required_argument, NULL, OPT_CHROOT},
+    {"max-clients", required_argument, NULL, 'm'},
+    {"max-per-ip", required_argument, NULL, OPT_MAX_PER_IP},
+    {"handshake-rate", required_argument, NULL, OPT_HANDSHAKE_RATE},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
     {"drain", required_argument, NULL, OPT_DRAIN},
@@ -196,6 +211,12 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return take_framing(o, a);
 	case OPT_SLOW:
 		return take_slow(o, a);
+	case 'm':
+		return common_opt_int(a, &o->listener.max_clients, 1, 1000000);
+	case OPT_MAX_PER_IP:
+		return common_opt_int(a, &o->listener.max_per_ip, 1, 1000000);
+	case OPT_HANDSHAKE_RATE:
+		return common_opt_int(a, &o->listener.handshake_rate, 1, 1000000);
 	case OPT_MAX_FAILURES:
 		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
 	case OPT_ACCEPT_TIMEOUT:
@@ -263,14 +284,37 @@ static int options_raw(struct opts *o)
 	return 0;
 }
 
+/* What only many clients can have, and what only one can. */
+static int options_many(const struct opts *o, const struct common_args *a)
+{
+	static const struct {
+		int option;
+		const char *name;
+	} many[] = {{OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {'m', "--max-clients"},
+	    {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}},
+	  one[] = {{'o', "--output"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
+	      {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}};
+
+	for (size_t i = 0; i < sizeof many / sizeof many[0]; i++)
+		if (common_given(a, many[i].option) && !o->listener.keep_open)
+			return common_usage(PROG, "%s needs --keep-open", many[i].name);
+	for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
+		if (common_given(a, one[i].option) && o->listener.keep_open)
+			return common_conflict(PROG, one[i].name, "--keep-open");
+	if (o->listener.hub && o->listener.echo)
+		return common_conflict(PROG, "--hub", "--echo");
+	return 0;
+}
+
 static int options_check(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
 
-	if (stream_args_check(a))
+	if (stream_args_check(a) || options_many(o, a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
+	o->args.many = o->listener.keep_open;
 	o->listener.wire = protocol_wire(o->args.wire, true, &e);
 	if (!o->listener.wire)
 		return common_usage(PROG, "--wire: %s", e.text);
@@ -328,7 +372,7 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 
 int main(int argc, char **argv)
 {
-	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:k", .longs = longs, .repeatable = repeatable,
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:km:", .longs = longs, .repeatable = repeatable,
 	    .argc = argc, .argv = argv};
 	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
 	char path[KEYFILE_PATH_MAX];

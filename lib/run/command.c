@@ -249,8 +249,6 @@ static json_t *run_reload(struct service *v, struct words *w)
 	struct error e = {0};
 
 	(void)w;
-	if (!v->reload)
-		return command_error("there is nothing to read again");
 	return service_reload(v, &e) < 0 ? command_error(e.text) : done();
 }
 

@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "iptable.h"
 #include "proto/session.h"
 
 /* Enough for any record, for sessions that are many. */
 #define CONN_WORKBUF (SESSION_FRAMEMAX + 4096)
 
 struct bufpool;
+struct conn_limit;
 
 struct conn {
 	struct ev_loop *loop;
@@ -31,6 +33,8 @@ struct conn {
 	ev_io readable, writable;
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
+	struct conn_limit *limit; /* or NULL */
+	struct ipkey ip;
 	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
 	void *owner;
@@ -63,6 +67,9 @@ void conn_tell_time(struct conn *c);
 /* Tell the session the time and set watchers and timer to what it wants now. To be called after
  * anything was done with the session outside of a conn callback. */
 void conn_update(struct conn *c);
+
+/* From here on at most ${rate} bytes a second of the wire, each way. 0, or -1 without memory. */
+int conn_limit(struct conn *c, uint64_t rate) __attribute__((warn_unused_result));
 
 /* Ask the kernel to spread packets at about ${rate} bytes a second. */
 void conn_pace(struct conn *c, uint64_t rate);

@@ -104,7 +104,7 @@ static void print_counts(const char *whose, const struct figures_total *n, int64
 	    (unsigned long long)n->messages_sent, (unsigned long long)n->messages_received, (double)uptime_ms / 1000, more);
 }
 
-void roster_print_guest(const struct guest *g, int status)
+static void print_guest(const struct guest *g, int status)
 {
 	struct figures_total n = {0};
 	char whose[ADDRESS_TEXTMAX + 64], name[KEYFILE_COMMENT_MAX + 16] = "";
@@ -131,7 +131,7 @@ void roster_print(const struct service *v, int status)
 	json_t *o;
 
 	for (const struct guest *g = v->first; g; g = g->next)
-		roster_print_guest(g, -1);
+		print_guest(g, -1);
 	if (as_json(v)) {
 		o = new_line("totals", "figures of all clients");
 		add_totals(o, v);
@@ -144,4 +144,32 @@ void roster_print(const struct service *v, int status)
 	snprintf(whose, sizeof whose, "%lld clients, %llu in all, %llu failed handshakes", (long long)v->count,
 	    (unsigned long long)v->next_id, (unsigned long long)v->failed);
 	print_counts(whose, &sum, clock_ms() - v->since, end);
+}
+
+/* ---- the end of a session ---- */
+
+static void tell_end(const struct guest *g)
+{
+	const struct session *s = &g->conn->session;
+	const struct error *e = session_error(s);
+
+	if (g->reason)
+		log_info(1, "%llu: %s: ended: %s", (unsigned long long)g->id, g->conn->peer, g->reason);
+	else if (e->code != ERROR_OK)
+		log_info(1, "%llu: %s: %s", (unsigned long long)g->id, g->conn->peer, e->text);
+	else
+		log_info(1, "%llu: %s: complete, %llu bytes sent, %llu bytes received", (unsigned long long)g->id,
+		    g->conn->peer, (unsigned long long)s->sent, (unsigned long long)s->delivered);
+}
+
+void roster_farewell(const struct guest *g)
+{
+	struct service *v = g->service;
+	struct figures_who w = roster_who(g);
+
+	tell_end(g);
+	if (v->o->stream.stats != REPORT_NONE && log_verbosity() > 0)
+		print_guest(g, error_status(session_error(&g->conn->session)->code));
+	figures_sum(&v->gone, g->conn);
+	events_disconnect(v->hosting.events, &w, g->reason, v->kind->missed ? v->kind->missed(g) : 0);
 }

@@ -25,7 +25,7 @@ struct figures_total roster_sum(const struct service *v);
 /* Print all guests and the totals on stderr, a line each. ${status}: the exit status, -1 while it runs. */
 void roster_print(const struct service *v, int status);
 
-/* Print the figures of a guest that is about to be removed (-v with --stats). */
-void roster_print_guest(const struct guest *g, int status);
+/* A guest's session is over: tell people (-v) and programs (--events), and add its figures to the sums. */
+void roster_farewell(const struct guest *g);
 
 #endif

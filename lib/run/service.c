@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "clock.h"
 #include "control.h"
 #include "log.h"
+#include "privileges.h"
 #include "roster.h"
 
 #define HURRY_MS 1000
@@ -80,33 +82,6 @@ static void leave(struct guest *g)
 	v->count--;
 }
 
-static void tell_end(const struct guest *g)
-{
-	const struct session *s = &g->conn->session;
-	const struct error *e = session_error(s);
-
-	if (g->reason)
-		log_info(1, "%llu: %s: ended: %s", (unsigned long long)g->id, g->conn->peer, g->reason);
-	else if (e->code != ERROR_OK)
-		log_info(1, "%llu: %s: %s", (unsigned long long)g->id, g->conn->peer, e->text);
-	else
-		log_info(1, "%llu: %s: complete, %llu bytes sent, %llu bytes received", (unsigned long long)g->id,
-		    g->conn->peer, (unsigned long long)s->sent, (unsigned long long)s->delivered);
-}
-
-/* It is over: for people, for programs, for the totals. */
-static void account(const struct guest *g)
-{
-	struct service *v = g->service;
-	struct figures_who w = roster_who(g);
-
-	tell_end(g);
-	if (v->o->stream.stats != REPORT_NONE && log_verbosity() > 0)
-		roster_print_guest(g, error_status(session_error(&g->conn->session)->code));
-	figures_sum(&v->gone, g->conn);
-	events_disconnect(v->hosting.events, &w, g->reason, v->kind->missed ? v->kind->missed(g) : 0);
-}
-
 static void consider_end(struct service *v)
 {
 	bool over = v->kind->over && v->kind->over(v);
@@ -119,12 +94,14 @@ static void remove_guest(struct guest *g)
 {
 	struct service *v = g->service;
 
-	account(g);
+	roster_farewell(g);
 	leave(g);
 	notify_clients(&v->hosting.notify, v->count);
 	if (v->kind->close)
 		v->kind->close(g);
+	server_left(&v->server, g->conn);
 	conn_free(g->conn);
+	free(g->label);
 	free(g);
 	consider_end(v);
 }
@@ -175,33 +152,70 @@ static const char *judge(struct server *srv, struct conn *c)
 	static char why[JUDGE_TEXTMAX]; /* lives until the verdict is used, one at a time */
 	struct service *v = srv->owner;
 
-	return judge_client_verdict(&v->o->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
+	return judge_client_verdict(&v->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
 }
 
-static const char *label_of(const struct service *v, const struct session_peer *peer)
+static const struct trust_entry *entry_of(const struct service *v, const struct conn *c)
 {
-	const struct trust_entry *entry = peer->has_key ? trust_authorized_find(&v->o->judge.list, peer->key) : NULL;
+	const struct session_peer *peer = session_peer(&c->session);
 
-	return entry ? entry->label : "";
+	return peer->has_key && c->session.protocol.dh == DH_25519 ? trust_authorized_find(&v->judge.list, peer->key) : NULL;
+}
+
+static int64_t sessions_of(const struct service *v, const uint8_t x25519[KEY_BYTES])
+{
+	int64_t n = 0;
+
+	for (const struct guest *g = v->first; g; g = g->next)
+		n += memcmp(session_peer(&g->conn->session)->key, x25519, KEY_BYTES) == 0;
+	return n;
+}
+
+static const char *full(struct server *srv, struct conn *c)
+{
+	const struct service *v = srv->owner;
+	const struct trust_entry *entry = entry_of(v, c);
+
+	if (v->o->max_clients > 0 && v->count >= v->o->max_clients)
+		return "--max-clients is reached";
+	if (entry && entry->rule.max_clients > 0 && sessions_of(v, entry->x25519) >= entry->rule.max_clients)
+		return "max-clients= of its key is reached";
+	return NULL;
+}
+
+static struct guest *new_guest(struct service *v, struct conn *c)
+{
+	const struct trust_entry *entry = entry_of(v, c);
+	struct guest *g = calloc(1, sizeof *g);
+
+	if (!g || !(g->label = strdup(entry ? entry->label : "")) ||
+	    (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)) {
+		if (g)
+			free(g->label);
+		free(g);
+		return NULL;
+	}
+	g->service = v;
+	g->conn = c;
+	g->entry = entry;
+	g->since = clock_ms();
+	return g;
 }
 
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct service *v = srv->owner;
-	struct guest *g = calloc(1, sizeof *g);
+	struct guest *g = new_guest(v, c);
 	struct error e = {0};
 	struct figures_who who;
 	char text[KEYTEXT_MAX];
 
 	if (!g) {
 		log_error("%s: out of memory", c->peer);
+		server_left(srv, c);
 		conn_free(c);
 		return;
 	}
-	g->service = v;
-	g->conn = c;
-	g->since = clock_ms();
-	g->label = label_of(v, session_peer(&c->session));
 	join(v, g);
 	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
@@ -214,6 +228,7 @@ static void on_ready(struct server *srv, struct conn *c)
 		log_error("%llu: %s: %s", (unsigned long long)g->id, c->peer, e.text);
 		service_send_away(g, CLOSE_OUTPUT, ERROR_IO, "it could not be served");
 	}
+	g->entry = NULL; /* a reload would take it away */
 	service_soon(g);
 }
 
@@ -263,17 +278,6 @@ void service_leave(struct guest *g)
 	service_soon(g);
 }
 
-int service_reload(struct service *v, struct error *e)
-{
-	int rc;
-
-	notify_reloading(&v->hosting.notify);
-	rc = v->reload(v, e);
-	events_reload(v->hosting.events, v->o->judge.path, e);
-	notify_reloaded(&v->hosting.notify);
-	return rc;
-}
-
 void service_drain(struct service *v)
 {
 	if (v->draining)
@@ -289,11 +293,22 @@ void service_drain(struct service *v)
 	}
 }
 
+/* Without a terminal, a hang-up means that files have changed. */
+static bool means_reload(const struct service *v, int number)
+{
+	return number == SIGHUP && !v->stream.ep->interactive;
+}
+
 /* The first one lets sessions finish for a while, the second closes them, a third just leaves. */
 static void on_signal(int number, void *owner)
 {
 	struct service *v = owner;
+	struct error e = {0};
 
+	if (means_reload(v, number)) {
+		(void)service_reload(v, &e);
+		return;
+	}
 	if (v->signal == 0) {
 		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
 		v->signal = number;
@@ -320,7 +335,7 @@ static int outcome(const struct service *v)
 
 static int confine(struct service *v, struct error *e)
 {
-	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control)};
+	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread};
 
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
@@ -347,6 +362,7 @@ static int settle(struct service *v, struct error *e)
 	if (hosting_settle(&v->hosting, &v->server.listeners, e) < 0)
 		return -1;
 	control_rooted(v->control, v->o->root);
+	v->reread = v->judge.everyone ? NULL : privileges_path(v->o->root, v->judge.path);
 	return confine(v, e);
 }
 
@@ -359,8 +375,10 @@ static int setup(struct service *v, struct error *e)
 	srv->owner = v;
 	srv->pool = &v->pool;
 	srv->most = SERVER_PENDING_MANY;
+	srv->max_per_ip = o->max_per_ip;
+	rate_init(&srv->handshakes, (uint64_t)o->handshake_rate, (uint64_t)o->handshake_rate, clock_ms());
 	srv->buffers = CONN_WORKBUF;
-	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
+	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
 	if (stream_open(&v->stream, v->loop, &o->stream, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
@@ -388,12 +406,14 @@ static int setup(struct service *v, struct error *e)
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
-int service_run(const struct listener_options *o, const struct service_kind *kind)
+int service_run(struct listener_options *o, const struct service_kind *kind)
 {
-	struct service v = {.o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .since = clock_ms()};
+	struct service v = {
+	    .o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .judge = o->judge, .since = clock_ms()};
 	struct error e = {0};
 	int status;
 
+	memset(&o->judge.list, 0, sizeof o->judge.list); /* ours now */
 	if (setup(&v, &e) < 0) {
 		log_error("%s", e.text);
 		status = error_status(e.code);
@@ -415,5 +435,6 @@ int service_run(const struct listener_options *o, const struct service_kind *kin
 	stream_close(&v.stream);
 	server_free(&v.server);
 	bufpool_free(&v.pool);
+	trust_free(&v.judge.list);
 	return status;
 }

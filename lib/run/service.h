@@ -28,7 +28,8 @@ struct guest {
 	struct guest *prev, *next; /* all guests, in the order of their ids */
 	uint64_t id;		   /* from 1, never used twice */
 	struct conn *conn;
-	const char *label; /* of its line in authorized_keys, "" without */
+	char *label;	   /* of its line in authorized_keys, "" without */
+	const struct trust_entry *entry; /* that line; only in service_kind.open(), later NULL */
 	int64_t since;	   /* clock_ms() when it was let in */
 	const char *reason; /* constant text: why it was sent away; NULL if it was not */
 	void *place;	   /* what its kind of service keeps for it */
@@ -66,6 +67,7 @@ struct service_kind {
 
 struct service {
 	const struct listener_options *o;
+	struct judge_client judge;
 	const struct service_kind *kind;
 	struct ev_loop *loop;
 	struct server server;
@@ -74,8 +76,7 @@ struct service {
 	struct signals signals;
 	struct hosting hosting;
 	struct control *control; /* NULL: none */
-	/* Read files again (authorized_keys): 0 or -1. NULL: there are none. */
-	int (*reload)(struct service *v, struct error *e);
+	const char *reread; /* where authorized_keys can be read again, or NULL */
 	int64_t since;		   /* clock_ms() at the start */
 	struct figures_total gone; /* of guests that have left */
 	uint64_t failed;	   /* handshakes */
@@ -91,7 +92,7 @@ struct service {
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */
-int service_run(const struct listener_options *o, const struct service_kind *kind);
+int service_run(struct listener_options *o, const struct service_kind *kind);
 
 /* Step this guest before the loop sleeps; safe from anywhere. */
 void service_soon(struct guest *g);
@@ -104,7 +105,7 @@ void service_send_away(struct guest *g, enum session_close code, enum error_code
 /* Let it finish by itself: what waits for it is still sent. */
 void service_leave(struct guest *g);
 
-/* Call v->reload() and tell who wants to know. */
+/* Read authorized_keys anew; who is in stays. 0, or -1: told (and ${e} set), and the old one goes on. */
 int service_reload(struct service *v, struct error *e);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
