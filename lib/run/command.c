@@ -69,7 +69,7 @@ static struct guest *next_guest(struct service *v, struct words *w, json_t **ans
 	}
 	if (word.left == 0)
 		*answer = command_error("which client? give its number");
-	else if (!(g = service_find(v, id)) || g->reason)
+	else if (!(g = service_find(v, id)) || g->reason || g->closing)
 		*answer = command_error("no such client");
 	return *answer ? NULL : g;
 }
@@ -229,7 +229,7 @@ static json_t *run_close(struct service *v, struct words *w)
 
 	if (!g)
 		return answer;
-	service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "closed by the control socket");
+	service_close(g);
 	return done();
 }
 

@@ -188,7 +188,7 @@ void events_message(struct events *ev, const struct figures_who *w, size_t size)
 	tell(ev, o);
 }
 
-void events_disconnect(struct events *ev, const struct figures_who *w, const char *reason, uint64_t missed)
+void events_disconnect(struct events *ev, const struct figures_who *w, const char *reason, int64_t missed)
 {
 	json_t *o;
 
@@ -197,8 +197,8 @@ void events_disconnect(struct events *ev, const struct figures_who *w, const cha
 	o = new_event("disconnect");
 	figures_add_who(o, w);
 	figures_add_counts(o, w);
-	if (missed > 0)
-		json_object_set_new(o, "messages_dropped", json_integer((json_int_t)missed));
+	if (missed >= 0)
+		json_object_set_new(o, "messages_dropped", json_integer(missed));
 	add_outcome(o, reason, session_error(&w->conn->session));
 	tell(ev, o);
 }

@@ -30,8 +30,9 @@ void events_connect(struct events *ev, const struct figures_who *w);
 void events_failed(struct events *ev, const struct conn *c);
 /* A message of ${size} bytes came from it. */
 void events_message(struct events *ev, const struct figures_who *w, size_t size);
-/* ${reason}: why it was sent away, or NULL; ${missed}: messages that were dropped because it was too slow. */
-void events_disconnect(struct events *ev, const struct figures_who *w, const char *reason, uint64_t missed);
+/* ${reason}: why it was sent away, or NULL; ${missed}: messages that were dropped because it was too slow,
+ * -1 if that cannot be. */
+void events_disconnect(struct events *ev, const struct figures_who *w, const char *reason, int64_t missed);
 void events_reload(struct events *ev, const char *file, const struct error *e);
 /* The end has begun. */
 void events_shutdown(struct events *ev, const char *reason, int64_t clients);

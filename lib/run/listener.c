@@ -260,7 +260,7 @@ static void account(struct listener *l, int status)
 	struct figures_total sum = {0};
 
 	if (l->who.conn) {
-		events_disconnect(l->hosting.events, &l->who, l->cut ? "shut down" : NULL, 0);
+		events_disconnect(l->hosting.events, &l->who, l->cut ? "shut down" : NULL, -1);
 		figures_sum(&sum, l->who.conn);
 	}
 	hosting_close(&l->hosting, &sum, l->who.id, clock_ms() - l->began, status);

@@ -171,5 +171,5 @@ void roster_farewell(const struct guest *g)
 	if (v->o->stream.stats != REPORT_NONE && log_verbosity() > 0)
 		print_guest(g, error_status(session_error(&g->conn->session)->code));
 	figures_sum(&v->gone, g->conn);
-	events_disconnect(v->hosting.events, &w, g->reason, v->kind->missed ? v->kind->missed(g) : 0);
+	events_disconnect(v->hosting.events, &w, g->reason, v->kind->missed ? (int64_t)v->kind->missed(g) : -1);
 }

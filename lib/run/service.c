@@ -110,6 +110,8 @@ static void step(struct guest *g)
 {
 	if (g->service->kind->step(g))
 		remove_guest(g);
+	else if (g->closing && !g->reason)
+		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "closed by the control socket");
 }
 
 static void on_changed(struct conn *c, void *owner)
@@ -266,6 +268,12 @@ static void on_drained(struct ev_loop *loop, ev_timer *w, int events)
 	(void)loop;
 	(void)events;
 	cut_all(w->data);
+}
+
+void service_close(struct guest *g)
+{
+	g->closing = true;
+	service_soon(g);
 }
 
 void service_leave(struct guest *g)

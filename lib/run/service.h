@@ -34,6 +34,7 @@ struct guest {
 	const char *reason; /* constant text: why it was sent away; NULL if it was not */
 	void *place;	   /* what its kind of service keeps for it */
 	bool leaving;	   /* was told to finish */
+	bool closing;	   /* will be sent away after its next step */
 	bool soon;	   /* will be stepped before the loop sleeps */
 	struct guest *soon_next;
 };
@@ -101,6 +102,9 @@ struct guest *service_find(struct service *v, uint64_t id);
 
 /* End a guest's session for a reason (constant text, for people and events). */
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason);
+
+/* End a guest's session, after what can be sent at once has been sent. */
+void service_close(struct guest *g);
 
 /* Let it finish by itself: what waits for it is still sent. */
 void service_leave(struct guest *g);
