@@ -36,6 +36,9 @@ three() {
 	done
 }
 
+# descriptors: how many the listener has open; nothing where that cannot be known.
+descriptors() { find "/proc/$LISTEN_PID/fd" -type l 2>/dev/null | wc -l; }
+
 # ---- the whole story ----
 
 @test "three clients: list, stats, send to one, to all, close one; and the events of all that" {
@@ -238,9 +241,12 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"send 1 " 
 	stop_listener 143
 }
 
-@test "a line without an end is bounded; thirty-two may be connected, and one more is told" {
+@test "a line without an end is bounded; thirty-two may be connected, and one more is told; none of it is left" {
+	local before
 	serve -k --control "$CONTROL"
 	find_python socket
+	answer help
+	before=$(descriptors)
 	run -0 bounded 30 "$PYTHON" -c '
 import socket, sys
 def connect():
@@ -270,6 +276,7 @@ print(answer)
 	assert_line --index 0 --partial 'the line is too long'
 	assert_line --index 1 --partial 'too many control connections'
 	assert_line --index 2 --partial '"clients_total":0'
+	if [ -n "$before" ]; then eventually 10 eval '[ "$(descriptors)" = "$before" ]'; fi
 	stop_listener 0
 }
 
@@ -373,4 +380,34 @@ s.sendall(b"broadcast hi\n"); print(json.loads(f.readline())["error"])
 	for name in $COUNTS; do jq -es "all(.[]; .$name | type == \"number\")" figures; done
 	stop_listener 143
 	tail -n 1 "$LISTEN_ERR" | jq -e '.event == "totals" and .status == 143 and .clients_total == 3 and .bytes_received == 49'
+}
+
+# ---- documents ----
+
+@test "what README and the man page type works: nc, jq, the table of Vault TCP" {
+	local word
+	nc -h 2>&1 | grep -q -- '-N' || skip 'NOT TESTED: no nc that knows -N'
+	recipe() { awk -v mark="<!-- try: $1 -->" '$0 == mark { f = 1; next } f && /^```/ { if (i) exit; i = 1; next } f && i' "$ROOT/README.md"; }
+	recipe control-serve | grep -qx 'vault-listen -k --framing lines --tag --control ./ctl --events ./events'
+	serve -k --framing lines --tag --control ./ctl --events ./events
+	JOIN_TEXT=$'good morning\n' join alice
+	eventually 10 has_size "$LISTEN_OUT" 15
+	cat >late <<-'END'
+		until [ -n "$(jq -r 'select(.event == "disconnect")' ./events)" ]; do sleep 0.02; done
+	END
+	recipe control-ask | sed '/^jq/e cat late' >commands
+	run -0 bounded 20 bash -e commands
+	assert_line --index 0 $'1\tclient\t13'
+	assert_line 'client left: closed by the control socket'
+	ended "$(pid_of alice)" 6 vault-connect alice.err
+	assert_equal "$(cat alice.out)" $'have a good day\nback in five minutes'
+	# The man page has the same function, and each command that the table names is one.
+	grep -qF "vctl() { printf '%s\\en' \"\$*\" | nc -NU \"\${CTL:-ctl}\"; }" "$ROOT/man/vault-listen.1"
+	CONTROL=$PWD/ctl
+	for word in list stats send send64 broadcast broadcast64 finish close reload shutdown help; do
+		ask help | jq -e --arg w "$word" '.commands | map(split(" ")[0]) | index([$w])' >/dev/null
+		grep -qE "^\.It $word( |$)" "$ROOT/man/vault-protocol.5"
+	done
+	[ "$(ask help | jq '.commands | length')" = 11 ]
+	stop_listener 0
 }

@@ -1,6 +1,6 @@
 /*
  * figures: what there is to say about a session to programs, as members of JSON objects. The names are those
- * of vault-protocol(5), section FIGURES OF A SESSION.
+ * of vault-protocol(5), JSON.
  */
 #ifndef FIGURES_H
 #define FIGURES_H
