@@ -121,7 +121,7 @@ supervisor() {
 	# After reloading it is ready again; the end comes after all of it.
 	[ "$(grep -n STOPPING told | cut -d: -f1)" -gt "$(grep -n RELOADING told | cut -d: -f1)" ]
 	assert_equal "$(grep -c READY=1 told)" 2
-	! grep -q WATCHDOG told
+	run ! grep WATCHDOG told
 }
 
 @test "NOTIFY_SOCKET: an abstract one, and one client alone" {
@@ -167,16 +167,16 @@ supervisor() {
 	told 10 told READY=1
 	idle 500
 	stop_listener 0
-	! grep -q WATCHDOG told
+	run ! grep WATCHDOG told
 }
 
 @test "what is meant for the listener does not reach who it starts" {
-	[ -n "$("$VT_BIN/vault-listen" --help | grep -- '--exec ')" ] || skip 'NOT TESTED: this build starts no commands'
+	"$VT_BIN/vault-listen" --help | grep -q -- "--exec " || skip 'NOT TESTED: this build starts no commands'
 	supervisor "$PWD/notify"
 	export WATCHDOG_USEC=1000000
 	activated tcp -- -c 'env; ls /proc/self/fd'
 	CLIENT_STDIN=/dev/null client --trust any 127.0.0.1 "${PORTS[0]}"
-	! grep -E 'LISTEN_|NOTIFY_|WATCHDOG_' client.out
+	run ! grep -E "LISTEN_|NOTIFY_|WATCHDOG_" client.out
 	stop_listener 0
 }
 
@@ -216,6 +216,8 @@ is_nobody() {
 @test "--user and --chroot: one client and many; the socket inside is removed; keys inside are read again" {
 	local root=$PWD/jail
 	need_root
+	# LeakSanitizer reads /proc, which is not in there.
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 	chmod 755 . ..
 	mkdir -m 755 jail
 	mkdir jail/run jail/etc

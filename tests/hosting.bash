@@ -1,4 +1,4 @@
-# shellcheck disable=SC2034 # variables are for the stories
+# shellcheck disable=SC2034,SC2154 # variables are for the stories
 # hosting: words for the stories about what stands around a listener. After `load helper` and `load endings`.
 
 HOSTING=$ROOT/tests/peers/hosting.py

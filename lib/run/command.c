@@ -105,13 +105,16 @@ static const char *take_text(struct text *t, const struct words *w, size_t max)
 
 static const char *take_base64(struct text *t, const struct words *w, size_t max)
 {
-	*t = (struct text){.owned = malloc(w->left + 1)};
-	t->bytes = t->owned;
-	if (!t->owned)
+	uint8_t *bytes = malloc(w->left + 1);
+	size_t len = 0;
+	bool good = bytes && sodium_base642bin(bytes, w->left + 1, w->at, w->left, NULL, &len, NULL,
+				 sodium_base64_VARIANT_ORIGINAL) == 0;
+
+	t->bytes = t->owned = bytes;
+	t->len = len;
+	if (!bytes)
 		return "out of memory";
-	if (sodium_base642bin(t->owned, w->left + 1, w->at, w->left, NULL, &t->len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
-		return "not base64";
-	return t->len > max ? "longer than --max-message-size" : NULL;
+	return !good ? "not base64" : len > max ? "longer than --max-message-size" : NULL;
 }
 
 typedef const char *taker(struct text *t, const struct words *w, size_t max);

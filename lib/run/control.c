@@ -19,7 +19,6 @@
 
 struct caller {
 	struct control *control;
-	struct caller *prev, *next;
 	int fd;
 	ev_io readable, writable;
 	ev_timer stall;
@@ -32,7 +31,7 @@ struct control {
 	struct socket_listeners at;
 	ev_io accepting;
 	ev_timer again; /* after the system ran out of descriptors */
-	struct caller *first;
+	struct caller *callers[CALLERS_MAX];
 	int count;
 };
 
@@ -45,10 +44,9 @@ static void drop(struct caller *k)
 	ev_io_stop(c->service->loop, &k->readable);
 	ev_io_stop(c->service->loop, &k->writable);
 	ev_timer_stop(c->service->loop, &k->stall);
-	*(k->prev ? &k->prev->next : &c->first) = k->next;
-	if (k->next)
-		k->next->prev = k->prev;
-	c->count--;
+	for (int i = 0; i < c->count; i++)
+		if (c->callers[i] == k)
+			c->callers[i] = c->callers[--c->count];
 	close(k->fd);
 	partial_clear(&k->in);
 	partial_clear(&k->out);
@@ -183,11 +181,7 @@ static void welcome(struct control *c, int fd)
 	}
 	k->control = c;
 	k->fd = fd;
-	k->next = c->first;
-	if (k->next)
-		k->next->prev = k;
-	c->first = k;
-	c->count++;
+	c->callers[c->count++] = k;
 	ev_io_init(&k->readable, on_readable, fd, EV_READ);
 	ev_io_init(&k->writable, on_writable, fd, EV_WRITE);
 	ev_timer_init(&k->stall, on_stall, 0., STALL_SECONDS);
@@ -272,8 +266,8 @@ void control_close(struct control *c)
 {
 	if (!c)
 		return;
-	while (c->first)
-		drop(c->first);
+	while (c->count > 0)
+		drop(c->callers[c->count - 1]);
 	ev_io_stop(c->service->loop, &c->accepting);
 	ev_timer_stop(c->service->loop, &c->again);
 	socket_unlisten(&c->at);

@@ -19,6 +19,7 @@
 #define PIECE 4096 /* what a pipe that has room takes at once */
 #define LAST_MS 1000
 #define LOWEST_FD 2
+#define HIGHEST_FD 65535
 
 struct events {
 	struct ev_loop *loop;
@@ -231,11 +232,12 @@ void events_shutdown(struct events *ev, const char *reason, int64_t clients)
 
 static int open_descriptor(const char *target, struct error *e)
 {
-	char self[64];
-	unsigned n = 0;
-	int used = 0, fd, flags, own;
+	char self[64], *end;
+	const char *digits = target + 3;
+	long n = *digits >= '0' && *digits <= '9' ? strtol(digits, &end, 10) : -1;
+	int fd, flags, own;
 
-	if (sscanf(target, "fd:%5u%n", &n, &used) != 1 || target[used] != '\0' || n < LOWEST_FD)
+	if (n < LOWEST_FD || n > HIGHEST_FD || *end != '\0')
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--events %s: give a file, or fd:N with a descriptor from %d up", target,
 		    LOWEST_FD);
 	fd = (int)n;

@@ -61,8 +61,10 @@ const char *privileges_path(const char *root, const char *path)
 
 void privileges_rooted(char *path, const char *root)
 {
-	const char *inside = privileges_path(root, path);
+	const char *inside = root ? privileges_path(root, path) : NULL;
 
+	if (!root)
+		return;
 	if (inside)
 		memmove(path, inside, strlen(inside) + 1);
 	else
