@@ -9,24 +9,35 @@
 #include "jsontext.h"
 #include "log.h"
 
-int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+void announce_add_address(json_t *o, const struct socket_listeners *at)
+{
+	if (at->is_unix) {
+		json_object_set_new(o, "path", jsontext(at->host));
+		return;
+	}
+	json_object_set_new(o, "address", json_string(at->host));
+	json_object_set_new(o, "port", json_integer(at->port));
+}
+
+char *announce_key(char out[KEYTEXT_MAX], const struct listener_options *o)
 {
 	struct key public;
+
+	if (key_public(&public, o->stream.identity) != KEYTEXT_OK)
+		memset(&public, 0, sizeof public);
+	keytext_format(out, &public);
+	return out;
+}
+
+int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+{
 	char key[KEYTEXT_MAX], *line;
 	json_t *told = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
 	size_t n;
 	ssize_t put;
 
-	if (key_public(&public, o->stream.identity) != KEYTEXT_OK)
-		memset(&public, 0, sizeof public);
-	keytext_format(key, &public);
-	if (at->unix_path[0] != '\0')
-		json_object_set_new(told, "path", jsontext(at->host));
-	else {
-		json_object_set_new(told, "address", json_string(at->host));
-		json_object_set_new(told, "port", json_integer(at->port));
-	}
-	json_object_set_new(told, "key", json_string(key));
+	announce_add_address(told, at);
+	json_object_set_new(told, "key", json_string(announce_key(key, o)));
 	line = json_dumps(told, JSON_COMPACT);
 	json_decref(told);
 	if (!line)
@@ -48,7 +59,7 @@ void announce_people(const struct listener_options *o, const struct socket_liste
 		log_warn("warning: anyone who can reach this may connect: give --authorized-keys or --psk-file (or --anonymous, if that is meant)");
 	if (key_fingerprint(print, o->stream.identity) != KEYTEXT_OK)
 		print[0] = '\0';
-	if (at->unix_path[0] != '\0')
+	if (at->is_unix)
 		log_info(1, "listening on %s, key fingerprint %s", at->host, print);
 	else
 		log_info(1, "listening on %s port %u, key fingerprint %s", at->host, at->port, print);

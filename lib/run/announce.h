@@ -2,8 +2,16 @@
 #ifndef ANNOUNCE_H
 #define ANNOUNCE_H
 
+#include <jansson.h>
+
 #include "listener.h"
 #include "socket.h"
+
+/* Add address and port, or path. */
+void announce_add_address(json_t *o, const struct socket_listeners *at);
+
+/* Own public key as text. */
+char *announce_key(char out[KEYTEXT_MAX], const struct listener_options *o);
 
 /* --ready-fd: one JSON line with the real address, port and own public key, then the descriptor is
  * closed. 0 or -1. */

@@ -39,6 +39,7 @@ struct socket_listeners {
 	/* of the first one: the real port, the numeric address or path */
 	char host[ADDRESS_HOSTMAX];
 	uint16_t port;
+	bool is_unix;
 	dev_t unix_dev; /* which file that is */
 	ino_t unix_ino;
 	char unix_path[ADDRESS_HOSTMAX]; /* to be removed at the end, "" otherwise */
@@ -49,6 +50,9 @@ struct socket_listeners {
  * nobody listens on any more is replaced. 0, or -1 with ERROR_NETWORK. */
 int socket_listen(struct socket_listeners *l, const struct address *a, const struct socket_options *o,
     struct error *e) __attribute__((warn_unused_result));
+
+/* The sockets at ${fds} listen already: ${count} > 0 of them, not more than SOCKET_LISTENMAX. */
+void socket_adopt(struct socket_listeners *l, const int *fds, int count);
 
 /* Close them all and remove the Unix socket's path. */
 void socket_unlisten(struct socket_listeners *l);

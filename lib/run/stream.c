@@ -96,6 +96,10 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 	(void)loop;
 	(void)events;
+	if (st->asked) {
+		st->asked(st->owner);
+		return;
+	}
 	if (!st->pumping) {
 		log_info(0, "no session yet");
 		return;

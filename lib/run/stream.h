@@ -50,6 +50,8 @@ struct stream {
 	bool pumping;
 	ev_timer progress;
 	ev_signal usr1;
+	void (*asked)(void *owner); /* what SIGUSR1 does instead, if it is not NULL */
+	void *owner;
 	struct waits waits;
 	int64_t began;
 	uint8_t *squash_bufs;
