@@ -140,17 +140,6 @@ pattern() { "$VT_BUILD/tests/pattern" "$@"; }
 	wait "$reader"
 }
 
-# stuck PID: it has written something, and nothing more the last ten times we asked.
-stuck() {
-	local now
-	now=$(grep wchar "/proc/$1/io")
-	if [ "$now" != "${STUCK_AT:-wchar: 0}" ]; then
-		STUCK_AT=$now STUCK_FOR=0
-		return 1
-	fi
-	[ $((++STUCK_FOR)) -ge 10 ]
-}
-
 @test "no clock runs against a reader that takes its time" {
 	local clocks=(--message-timeout "$(ms 1000)" --keep-alive "$(ms 700)" --idle-timeout "$(ms 1500)")
 	pattern 12M 3 >data
