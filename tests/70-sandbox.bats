@@ -499,3 +499,13 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 		assert_regex "$stderr" '^vault-listen: --sandbox=require: '
 	fi
 }
+
+@test "inside, required: the same, when known_hosts is replaced by another file" {
+	need_sandbox
+	local before
+	for before in empty others; do
+		echo "known_hosts: $before"
+		rival $before replace 'files and system calls are confined' --sandbox=require
+		contradicted
+	done
+}
