@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "activation.h"
 #include "announce.h"
@@ -70,4 +71,14 @@ void hosting_close(struct hosting *h, const struct figures_total *total, uint64_
 	events_close(h->events, total, clients, uptime_ms, status);
 	h->events = NULL;
 	notify_close(&h->notify);
+}
+
+void hosting_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }

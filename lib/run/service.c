@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "announce.h"
 #include "clock.h"
@@ -351,17 +350,6 @@ static int confine(struct service *v, struct error *e)
 	return stream_confine(&v->stream, needs, e);
 }
 
-/* Each client is a descriptor; what the system allows is wanted. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void on_usr1(void *owner)
 {
 	roster_print(owner, -1);
@@ -391,7 +379,7 @@ static int setup(struct service *v, struct error *e)
 	const struct listener_options *o = v->o;
 	struct server *srv = &v->server;
 
-	raise_limit();
+	hosting_raise_limit();
 	srv->loop = v->loop;
 	srv->owner = v;
 	srv->pool = &v->pool;
