@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bigendian.h"
+#include "handshake_code.h"
 
 #define MAGIC_LEN 4
 
@@ -11,6 +12,8 @@ static void fail(struct handshake *h, enum error_code code, enum error_blame bla
 	error_set(&h->error, code, blame, "%s", text);
 	h->step = HANDSHAKE_FAILED;
 	noise_free(&h->noise);
+	pake_free(&h->pake);
+	secret_wipe(h->psk, sizeof h->psk);
 }
 
 bool handshake_initiator_last(const struct noise_protocol *p)
@@ -83,19 +86,21 @@ static int own_static(struct handshake *h, uint8_t secret[DH_MAX])
 static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 {
 	uint8_t secret[DH_MAX];
+	const uint8_t *psk = h->config.code ? h->psk : h->config.psk;
 	struct noise_keys keys = {
 	    .prologue = prologue,
 	    .prologue_len = n,
 	    .static_secret = secret,
 	    .remote_static = h->protocol.dh == DH_25519 ? h->config.remote_static : NULL,
-	    .psks = (const uint8_t (*)[NOISE_PSKBYTES])h->config.psk,
-	    .psk_count = h->config.psk ? 1 : 0,
+	    .psks = (const uint8_t (*)[NOISE_PSKBYTES])psk,
+	    .psk_count = psk ? 1 : 0,
 	};
 	int rc = own_static(h, secret);
 
 	if (rc == 0)
 		rc = noise_start(&h->noise, &h->protocol, h->config.initiator, &keys, h->config.rng);
 	secret_wipe(secret, sizeof secret);
+	secret_wipe(h->psk, sizeof h->psk);
 	if (rc == NOISE_E_UNBUILT)
 		error_set(&h->error, ERROR_USAGE, BLAME_LOCAL, "%s is not built in", h->protocol.name);
 	if (rc != 0) {
@@ -150,6 +155,11 @@ int handshake_start(struct handshake *h, const struct handshake_config *config)
 	h->protocol = config->protocol;
 	n = config->raw ? 0 : make_prologue(&h->protocol, prologue);
 	put(h, prologue, n);
+	if (config->code) {
+		if (handshake_code_ask(h, prologue, n) < 0)
+			fail(h, ERROR_PROTOCOL, BLAME_LOCAL, "the code cannot be used");
+		return h->step == HANDSHAKE_FAILED ? -1 : 0;
+	}
 	if (start_noise(h, prologue, n) < 0)
 		return -1;
 	advance(h);
@@ -167,8 +177,11 @@ static bool allowed(const struct handshake *h)
 {
 	char pattern[64];
 
+	/* With a code the initiator's guess must come first, or it could be made without being counted. */
+	if (h->config.code && !(h->protocol.psks & 1))
+		return false;
 	/* What is allowed but cannot be done for want of a key is no better than not allowed. */
-	if ((noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk) ||
+	if ((noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk && !h->config.code) ||
 	    (noise_protocol_needs_remote(&h->protocol, false) &&
 		(!h->config.remote_static || h->protocol.dh != DH_25519)))
 		return false;
@@ -182,6 +195,26 @@ static bool allowed(const struct handshake *h)
 			return true;
 	}
 	return false;
+}
+
+static void refuse_policy(struct handshake *h, const char *why)
+{
+	refuse(h, REFUSE_POLICY);
+	error_set(&h->error, ERROR_AUTH, BLAME_AUTH, "the peer asked for %s, which is not allowed here (%s)", h->protocol.name, why);
+	fail(h, ERROR_AUTH, BLAME_AUTH, "");
+}
+
+static const char *why_not_allowed(const struct handshake *h)
+{
+	bool asks_psk = noise_protocol_psk_count(&h->protocol) > 0;
+
+	if (h->config.code)
+		return "this side wants its one-time code: connect with --code";
+	if (asks_psk && !h->config.psk)
+		return "it has a pre-shared key or a code, this side has no --psk-file and no --code";
+	if (!asks_psk && h->config.psk)
+		return "this side wants the pre-shared key of its --psk-file";
+	return "see --protocol";
 }
 
 /* The responder's view of a protocol name; 0, or -1 after answering with a refusal. */
@@ -198,15 +231,7 @@ static int choose(struct handshake *h, const uint8_t *name, size_t n)
 		return -1;
 	}
 	if (!allowed(h)) {
-		refuse(h, REFUSE_POLICY);
-		error_set(&h->error, ERROR_AUTH, BLAME_AUTH,
-		    "the peer asked for %s, which is not allowed here (%s)", h->protocol.name,
-		    noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk
-			? "it has a pre-shared key, this side has no --psk-file"
-		    : noise_protocol_psk_count(&h->protocol) == 0 && h->config.psk
-			? "this side wants the pre-shared key of its --psk-file"
-			: "see --protocol");
-		fail(h, ERROR_AUTH, BLAME_AUTH, "");
+		refuse_policy(h, why_not_allowed(h));
 		return -1;
 	}
 	return 0;
@@ -225,7 +250,11 @@ static void unreadable(struct handshake *h, int rc)
 	}
 	if (!h->config.initiator)
 		refuse(h, REFUSE_KEYS);
-	if (psk)
+	if (h->config.code && !h->config.initiator)
+		handshake_code_wrong(h);
+	if (h->config.code)
+		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: the peer does not know the code (or it was forged)");
+	else if (psk)
 		fail(h, ERROR_AUTH, BLAME_AUTH,
 		    "the handshake failed: the two sides have different pre-shared keys (or it was forged)");
 	else if (!h->config.initiator && noise_protocol_needs_remote(&h->protocol, true))
@@ -254,6 +283,48 @@ static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
 	advance(h);
 }
 
+/* The hello of an initiator with a code, whose share is behind the name. */
+static size_t feed_code(struct handshake *h, const uint8_t *in, size_t n, size_t head)
+{
+	size_t len = head + CODE_TAIL;
+
+	if (n > head + 2 && in[head + 2] != CODE_KIND) {
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's hello has an extension that is unknown here");
+		return n;
+	}
+	if (n < len)
+		return 0;
+	if (handshake_code_answer(h, in, len) < 0)
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's share of the code's exchange is no valid point");
+	return len;
+}
+
+/* The responder's share, or its refusal; the initiator's guess goes out. */
+static size_t take_share(struct handshake *h, const uint8_t *in, size_t m)
+{
+	if (m != PAKE_SHARE)
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's share of the code's exchange has a wrong length");
+	else if (handshake_code_take(h, in + 2) < 0)
+		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's share of the code's exchange is no valid point");
+	else if (start_noise(h, h->prologue, h->prologue_len) == 0)
+		advance(h);
+	return 2 + m;
+}
+
+/* Message 1 of an initiator with a code: a guess, which counts before it is looked at. */
+static size_t take_guess(struct handshake *h, const uint8_t *in, size_t m)
+{
+	if (!handshake_code_guess(h)) {
+		refuse(h, REFUSE_KEYS);
+		fail(h, ERROR_AUTH, BLAME_AUTH, "a code was tried that is dead");
+	} else if (start_noise(h, h->prologue, h->prologue_len) == 0) {
+		read_message(h, in + 2, m);
+		if (h->completed > 0)
+			handshake_code_right(h);
+	}
+	return 2 + m;
+}
+
 /* The responder's first unit: the whole hello. Returns bytes used, 0 if incomplete. */
 static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
 {
@@ -274,6 +345,13 @@ static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
 	if (n < head + 2)
 		return 0;
 	m = be_get16(in + head);
+	if ((h->protocol.psks & 1) && (m == 0) != (h->config.code != NULL)) {
+		refuse_policy(h, h->config.code ? "this side wants its one-time code: connect with --code"
+						: "it has a code, this side has no --code");
+		return n;
+	}
+	if (m == 0 && h->config.code)
+		return feed_code(h, in, n, head);
 	if (m == 0 || m > HANDSHAKE_MAXMSG) {
 		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's first handshake message has a wrong length");
 		return n;
@@ -283,34 +361,6 @@ static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
 	if (start_noise(h, in, head) == 0)
 		read_message(h, in + head + 2, m);
 	return head + 2 + m;
-}
-
-void handshake_told(const struct handshake_config *config, const struct noise_protocol *p,
-    uint8_t code, struct error *e)
-{
-	bool psk = config->psk != NULL;
-
-	switch (code) {
-	case REFUSE_UNKNOWN:
-		error_set(e, ERROR_AUTH, BLAME_PEER, "the peer does not know %s", p->name);
-		break;
-	case REFUSE_POLICY:
-		error_set(e, ERROR_AUTH, BLAME_PEER, "the peer does not allow %s (%s)", p->name,
-		    psk ? "it may have no pre-shared key, this side has one: see --psk-file"
-			: "it may want a pre-shared key: see --psk-file, or another --protocol");
-		break;
-	case REFUSE_BUSY:
-		error_set(e, ERROR_NETWORK, BLAME_PEER, "the peer is busy with another client; try again");
-		break;
-	case REFUSE_KEYS:
-		error_set(e, ERROR_AUTH, BLAME_PEER, "%s",
-		    psk					      ? "the peer has a different pre-shared key: compare both --psk-file"
-		    : noise_protocol_needs_remote(p, true) ? "the peer does not have the key that is pinned or remembered for it"
-							      : "the peer could not read the handshake: forged or damaged on the way");
-		break;
-	default:
-		error_set(e, ERROR_NETWORK, BLAME_PEER, "the peer refused the handshake (code %u)", code);
-	}
 }
 
 static size_t feed_message(struct handshake *h, const uint8_t *in, size_t n)
@@ -335,6 +385,8 @@ static size_t feed_message(struct handshake *h, const uint8_t *in, size_t n)
 	}
 	if (n < 2 + m)
 		return 0;
+	if (h->exchanging)
+		return h->config.initiator ? take_share(h, in, m) : take_guess(h, in, m);
 	read_message(h, in + 2, m);
 	return 2 + m;
 }
@@ -354,7 +406,7 @@ static size_t feed_unit(struct handshake *h, const uint8_t *in, size_t n)
 {
 	if (h->config.raw)
 		return feed_raw(h, in, n);
-	return h->started ? feed_message(h, in, n) : feed_hello(h, in, n);
+	return h->started || h->exchanging ? feed_message(h, in, n) : feed_hello(h, in, n);
 }
 
 size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n)

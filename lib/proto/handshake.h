@@ -5,6 +5,12 @@
  * further messages:  u16 length | message, at most HANDSHAKE_MAXMSG bytes, payloads empty
  * refusal:           length 0 | u8 code (after an initiator-last pattern as a frame: u32 0 | code)
  * The prologue is everything before m.
+ *
+ * With a one-time code (handshake_code.c) two units come before message 1, which begins the Noise handshake
+ * with the psk that they give:
+ * Initiator, first:  "VLT1" | u8 n | n bytes protocol name | u16 0 | u8 1 | 16 bytes sid | 32 bytes share
+ * responder:         u16 32 | 32 bytes share
+ * The prologue is then the initiator's unit and the 64 bytes that name the exchange (sid_output of CPace).
  */
 #ifndef HANDSHAKE_H
 #define HANDSHAKE_H
@@ -14,12 +20,16 @@
 #include <stdint.h>
 
 #include "crypto/noise.h"
+#include "crypto/pake.h"
 #include "error.h"
 
 #define HANDSHAKE_MAGIC "VLT1"
 #define HANDSHAKE_MAXMSG 4096
 #define HANDSHAKE_MAXOUT (4 + 1 + 255 + 2 + HANDSHAKE_MAXMSG)
 #define HANDSHAKE_DEFAULT_PORT 5004
+#define HANDSHAKE_SID 16
+#define HANDSHAKE_MAXPROLOGUE (4 + 1 + 255 + 2 + 1 + HANDSHAKE_SID + PAKE_SHARE + PAKE_KEY)
+#define HANDSHAKE_CODEMAX 64 /* bytes */
 
 enum handshake_refusal {
 	REFUSE_NONE = 0,
@@ -27,6 +37,16 @@ enum handshake_refusal {
 	REFUSE_POLICY = 2,  /* protocol not allowed */
 	REFUSE_BUSY = 3,
 	REFUSE_KEYS = 4, /* wrong psk or code, or a wrong server key in the first message */
+};
+
+/*
+ * A one-time code, for all handshakes that it may begin. A guess is a first Noise message that does not open; it counts
+ * before it is looked at, so that however many try at once, no more are answered than were left.
+ */
+struct handshake_code {
+	uint8_t bytes[HANDSHAKE_CODEMAX];
+	size_t len;
+	unsigned guesses; /* responder: how many wrong ones are still borne; at 0 the code is dead */
 };
 
 struct handshake_config {
@@ -43,6 +63,7 @@ struct handshake_config {
 	const uint8_t *static_secret; /* X25519, 32 bytes, or NULL: a throw-away one is made */
 	const uint8_t *remote_static; /* X25519, 32 bytes, or NULL */
 	const uint8_t *psk;	      /* 32 bytes, or NULL */
+	struct handshake_code *code;  /* or NULL; in its place a psk is made of it */
 	const struct rng *rng;
 };
 
@@ -59,6 +80,11 @@ struct handshake {
 	struct noise_handshake noise;
 	enum handshake_step step;
 	bool started, judged;
+	bool exchanging; /* the code's exchange is under way: the peer's share, or its message 1, is next */
+	struct pake pake;
+	uint8_t sid[HANDSHAKE_SID];
+	uint8_t prologue[HANDSHAKE_MAXPROLOGUE], psk[NOISE_PSKBYTES]; /* made by the exchange */
+	size_t prologue_len;
 	unsigned completed; /* messages written or read */
 	bool throwaway; /* our static key was made for this run */
 	enum handshake_refusal refusal; /* what we told, or were told */

@@ -45,13 +45,15 @@ size_t params_encode(const struct params *p, uint8_t *out, size_t cap)
 	msgpack_packer pk;
 
 	msgpack_packer_init(&pk, &sink, sink_write);
-	msgpack_pack_map(&pk, p->has_identity ? 7 : 6);
+	msgpack_pack_map(&pk, (p->has_identity ? 7U : 6U) + (p->remember ? 1U : 0U));
 	put_bool(&pk, 'z', p->compress);
 	put_bool(&pk, 'f', p->messages);
 	put_key(&pk, 'k');
 	msgpack_pack_uint32(&pk, p->keepalive);
 	put_bool(&pk, 't', p->throwaway);
 	put_bool(&pk, 'p', p->probe);
+	if (p->remember)
+		put_bool(&pk, 'a', true);
 	put_key(&pk, 'n');
 	msgpack_pack_str(&pk, software);
 	if (msgpack_pack_str_body(&pk, p->software, software) < 0)
@@ -197,6 +199,8 @@ static bool get_pair(const msgpack_object_kv *kv, struct params *p)
 		return get_bool(&kv->val, &p->throwaway);
 	case 'p':
 		return get_bool(&kv->val, &p->probe);
+	case 'a':
+		return get_bool(&kv->val, &p->remember);
 	case 'k':
 		return get_uint32(&kv->val, &p->keepalive);
 	case 'n':
@@ -211,7 +215,7 @@ static bool get_pair(const msgpack_object_kv *kv, struct params *p)
 /* Has this known key stood in the map before? ${seen} has a bit for each. */
 static bool again(const msgpack_object_kv *kv, unsigned *seen)
 {
-	static const char known[] = "zftpkni";
+	static const char known[] = "zftpknia";
 	const char *at;
 	unsigned bit;
 

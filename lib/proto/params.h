@@ -10,6 +10,7 @@
  *   t bool   the sender's static key is thrown away after the run
  *   n str    software name and version
  *   p bool   probe only (OPEN)
+ *   a bool   authorize the sender's key from now on (OPEN); that was done (READY)
  *   i bin32  Ed25519 public key of the sender's identity (or of its throw-away one); must convert to
  *            its Noise static key
  */
@@ -29,6 +30,7 @@ struct params {
 	bool messages;
 	bool throwaway;
 	bool probe;
+	bool remember;
 	bool has_identity;
 	uint32_t keepalive; /* seconds */
 	uint8_t identity[32];

@@ -134,6 +134,11 @@ void session_judge(struct session *s, const char *refusal)
 		session_process(s);
 }
 
+void session_remembered(struct session *s)
+{
+	s->remembered = true;
+}
+
 void session_refuse_busy(struct session *s)
 {
 	if (s->phase > PHASE_RUN)

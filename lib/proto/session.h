@@ -77,6 +77,7 @@ struct session_config {
 	const char *software; /* name and version, for OPEN and READY */
 	bool throwaway;	  /* our static key is made for this run */
 	bool probe;	  /* initiator: only ask who is there */
+	bool remember;	  /* initiator: ask the responder to authorize our key from now on */
 	bool compress;	  /* offer or agree */
 	int level;	  /* zstd level */
 	bool messages;	  /* offer or agree to keep message boundaries */
@@ -106,6 +107,7 @@ struct session_peer {
 	bool has_identity;  /* its Ed25519 key is known and fits the Noise key */
 	bool throwaway;
 	bool probe;
+	bool remember; /* it asked us to authorize its key, or says that it did so with ours */
 	bool stopped;	 /* it sent STOP */
 	bool receipted;	 /* it sent RECEIPT */
 	uint8_t status, detail; /* of its STOP or RECEIPT */
@@ -165,6 +167,7 @@ struct session {
 	bool heard; /* the peer has sent something */
 	bool judging, judged, ready, greeted; /* greeted: our OPEN or READY is out */
 	bool compress, messages; /* agreed */
+	bool remembered;	 /* responder: the peer's key is authorized from now on */
 	bool throwaway;		 /* our static key is made for this run */
 	uint8_t *squash_buf, *unsquash_buf;
 	struct squash squash;
@@ -291,6 +294,8 @@ void session_abort(struct session *s, enum session_close code, enum error_code e
 /* The verdict on the peer's key. NULL: accepted. Else the reason that our error shall carry;
  * an unauthorized peer is told by CLOSE, without the reason. */
 void session_judge(struct session *s, const char *refusal);
+/* Responder, before the verdict: the peer's key has been authorized, as it asked; READY will say so. */
+void session_remembered(struct session *s);
 /* Responder in the handshake: tell the peer that we are busy, and close. */
 void session_refuse_busy(struct session *s);
 

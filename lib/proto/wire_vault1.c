@@ -68,6 +68,7 @@ static int take_params(struct session *s, const uint8_t *body, size_t n, struct 
 	}
 	s->peer.throwaway = p->throwaway;
 	s->peer.probe = p->probe;
+	s->peer.remember = p->remember;
 	memcpy(s->peer.software, p->software, sizeof s->peer.software);
 	/* (A probe carries no data, and the buffers for it are lent to the session that is served.) */
 	s->compress = v1_can_compress(s) && p->compress && !p->probe && !s->config->probe;

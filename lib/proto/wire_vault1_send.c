@@ -37,6 +37,7 @@ void v1_greet(struct session *s)
 	    .keepalive = (uint32_t)((s->config->keepalive_ms + 999) / 1000),
 	    .throwaway = s->throwaway,
 	    .probe = s->config->probe,
+	    .remember = s->config->handshake.initiator ? s->config->remember : s->remembered,
 	};
 	uint8_t map[PARAMS_MAX];
 	size_t n;
