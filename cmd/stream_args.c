@@ -234,5 +234,7 @@ void stream_args_free(struct stream_args *s)
 {
 	secret_free(s->identity);
 	secret_free(s->psk);
+	secret_free(s->stream.code);
 	s->identity = s->psk = NULL;
+	s->stream.code = NULL;
 }

@@ -1,6 +1,7 @@
 /* vault-connect: standard input and output through an encrypted session to a listener. */
 #include <string.h>
 
+#include "code_args.h"
 #include "common.h"
 #include "proto/handshake.h"
 #include "run/client.h"
@@ -18,6 +19,7 @@ struct opts {
 	struct stream_args args;
 	struct client_options client;
 	const char *remote_key, *known_hosts;
+	struct code_args code;
 };
 
 static const char *const help[] = {
@@ -31,6 +33,7 @@ static const char *const help[] = {
     "      --known-hosts FILE      remembered server keys (default: ~/.config/vault-tools/known_hosts)\n"
     "      --trust MODE            unknown server keys: new (remember, the default), strict (refuse),\n"
     "                              any (accept with a warning)\n",
+    CODE_HELP_CONNECT,
     ARGS_HELP_KEYS,
     "      --anonymous             show no identity: a throw-away key\n"
     "      --protocol NAME         Noise protocol name or pattern (default: XX, IK if the server's key\n"
@@ -50,10 +53,11 @@ static const char *const help[] = {
 
 /* ---- options ---- */
 
-enum { OPT_KNOWN_HOSTS = ARGS_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON };
+enum { OPT_KNOWN_HOSTS = CODE_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON };
 
 static const struct option longs[] = {
     ARGS_LONGS,
+    CODE_LONGS_CONNECT,
     {"remote-key", required_argument, NULL, 'r'},
     {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
     {"trust", required_argument, NULL, OPT_TRUST},
@@ -82,6 +86,10 @@ static int take_trust(struct opts *o, const struct common_args *a)
 
 static int take_own(struct opts *o, int option, const struct common_args *a)
 {
+	int code = code_args_take(&o->code, option, a);
+
+	if (code >= 0)
+		return code;
 	switch (option) {
 	case 'r':
 		o->remote_key = a->value;
@@ -141,6 +149,20 @@ static int options_address(struct opts *o, const struct common_args *a)
 	return 0;
 }
 
+/* Every handshake that is begun with a code tells a server that does not know it whether one guess was right. */
+static int options_code(const struct opts *o, const struct common_args *a)
+{
+	if (code_args_check_connect(&o->code, a))
+		return COMMON_USAGE;
+	if (o->code.code && common_given(a, OPT_TRUST))
+		return common_conflict(PROG, "--code", "--trust");
+	if (o->code.code && o->client.retry)
+		return common_conflict(PROG, "--code", "--retry");
+	if (o->code.code && o->client.probe)
+		return common_conflict(PROG, "--code", "--probe");
+	return 0;
+}
+
 static int options_check(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
@@ -158,6 +180,8 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return COMMON_USAGE;
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
+	if (options_code(o, a))
+		return COMMON_USAGE;
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)
 		return common_usage(PROG, "--retry-delay needs --retry");
 	return options_address(o, a);
@@ -183,7 +207,15 @@ static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct erro
 			return -1;
 		c->judge.known_hosts = known_hosts;
 	}
+	if (code_args_identity(&o->code, &o->args, e) < 0 ||
+	    (o->code.code && code_ask(&o->args.stream.code, &o->code.source, e) < 0))
+		return -1;
+	c->copy_id = o->code.copy_id;
+	if (c->copy_id)
+		o->args.stream.send_only = o->args.stream.recv_only = true;
+	o->args.stream.remember = c->judge.remember = o->code.remember;
 	c->judge.psk = o->args.psk != NULL;
+	c->judge.code = o->code.code;
 	c->stream = o->args.stream;
 	c->socket = o->args.socket;
 	c->protocol = o->args.protocol_count > 0 ? o->args.protocols[0] : NULL;
@@ -194,7 +226,7 @@ int main(int argc, char **argv)
 {
 	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "r:s:p:z", .longs = longs,
 	    .repeatable = repeatable, .argc = argc, .argv = argv};
-	struct opts o = {.client = {.retries = -1, .retry_ms = RETRY_MS}};
+	struct opts o = {.client = {.retries = -1, .retry_ms = RETRY_MS}, .code = {.source = {.fd = -1}}};
 	char known_hosts[KEYFILE_PATH_MAX];
 	struct error e = {0};
 	int option, status;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "code_args.h"
 #include "common.h"
 #include "proto/handshake.h"
 #include "run/keyfile.h"
@@ -20,6 +21,7 @@ struct opts {
 	struct stream_args args;
 	struct listener_options listener;
 	const char *authorized_keys;
+	struct code_args code;
 };
 
 static const char *const help[] = {
@@ -48,6 +50,7 @@ static const char *const help[] = {
     "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
     "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
     "      --anonymous             let anyone connect, without a warning\n",
+    CODE_HELP_LISTEN,
     ARGS_HELP_KEYS,
     "      --protocol NAME         allow this Noise protocol or pattern, may be repeated (default: XX\n"
     "                              and IK, or XXpsk3 with a pre-shared key)\n"
@@ -69,7 +72,7 @@ static const char *const help[] = {
 /* ---- options ---- */
 
 enum {
-	OPT_MAX_FAILURES = ARGS_OWN,
+	OPT_MAX_FAILURES = CODE_OWN,
 	OPT_ACCEPT_TIMEOUT,
 	OPT_DRAIN,
 	OPT_READY_FD,
@@ -89,6 +92,7 @@ enum {
 
 static const struct option longs[] = {
     ARGS_LONGS,
+    CODE_LONGS,
     {"authorized-keys", required_argument, NULL, 'a'},
     {"keep-open", no_argument, NULL, 'k'},
     {"hub", no_argument, NULL, OPT_HUB},
@@ -150,6 +154,10 @@ static int take_slow(struct opts *o, const struct common_args *a)
 /* How the listener is run, as opposed to what it serves. */
 static int take_hosting(struct opts *o, int option, const struct common_args *a)
 {
+	int code = code_args_take(&o->code, option, a);
+
+	if (code >= 0)
+		return code;
 	switch (option) {
 	case OPT_CONTROL:
 		o->listener.control = a->value;
@@ -322,6 +330,9 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return COMMON_USAGE;
 	if (options_hosting(o) || options_protocols(o))
 		return COMMON_USAGE;
+	if (code_args_check_listen(&o->code, a, o->authorized_keys, o->listener.keep_open, o->listener.user != NULL,
+		OPT_ACCEPT_TIMEOUT, &o->listener.accept_ms))
+		return COMMON_USAGE;
 	return options_address(o, a);
 }
 
@@ -333,16 +344,18 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 	int rc;
 
 	j->everyone = true;
-	if (o->args.anonymous)
+	if (o->args.anonymous || (o->code.code && !o->code.remember))
 		return 0;
 	j->path = o->authorized_keys;
 	if (!j->path) {
 		struct error no_home = {0};
 
 		if (keyfile_path(path, "authorized_keys", &no_home) < 0)
-			return 0;
+			return o->code.code ? keyfile_path(path, "authorized_keys", e) : 0;
 		j->path = path;
 	}
+	if (o->code.code) /* who may connect is for the code to say; the file is only written to */
+		return 0;
 	rc = trust_authorized_load(&j->list, j->path, e);
 	if (rc == 1 && o->authorized_keys)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "--authorized-keys %s: no such file", j->path);
@@ -352,17 +365,22 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 
 static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 {
-	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"};
+	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"}, *const with_code[] = {"XXpsk0"};
 	struct listener_options *l = &o->listener;
 
 	if (load_authorized(o, path, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
+	if (code_args_identity(&o->code, &o->args, e) < 0)
+		return -1;
+	if (o->code.code && !(o->args.stream.code = code_new()))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for the code");
 	l->stream = o->args.stream;
+	l->remember = o->code.remember;
 	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
-	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
-	l->allowed = o->args.psk ? with_psk : plain;
-	l->allowed_count = o->args.psk ? 1 : 2;
+	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous && !o->code.code;
+	l->allowed = o->code.code ? with_code : o->args.psk ? with_psk : plain;
+	l->allowed_count = o->code.code || o->args.psk ? 1 : 2;
 	if (o->args.protocol_count > 0) {
 		l->allowed = o->args.protocols;
 		l->allowed_count = o->args.protocol_count;
@@ -374,7 +392,7 @@ int main(int argc, char **argv)
 {
 	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:km:", .longs = longs, .repeatable = repeatable,
 	    .argc = argc, .argv = argv};
-	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
+	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}, .code = {.source = {.fd = -1}}};
 	char path[KEYFILE_PATH_MAX];
 	struct error e = {0};
 	int option, status;

@@ -7,6 +7,11 @@ complete -c vault-connect -l known-hosts -r -F -d 'Remembered server keys'
 complete -c vault-connect -l trust -x -a 'new\t"remember" strict\t"refuse" any\t"accept with a warning"' -d 'Unknown server keys'
 complete -c vault-connect -s i -l identity -r -F -d 'Own secret key'
 complete -c vault-connect -l psk-file -r -F -d 'Pre-shared key that the peer must have, too'
+complete -c vault-connect -l code -d "Ask for the listener's one-time code"
+complete -c vault-connect -l code-file -r -F -d 'Read the one-time code from FILE'
+complete -c vault-connect -l code-fd -x -d 'Read the one-time code from descriptor N'
+complete -c vault-connect -l remember -d "With a code: remember each other's keys"
+complete -c vault-connect -l copy-id -d 'With a code: only have the keys remembered'
 complete -c vault-connect -l anonymous -d 'Show no identity: a throw-away key'
 complete -c vault-connect -l protocol -x -a 'XX IK XXpsk3 NN NNpsk0 IX' -d 'Noise protocol name or pattern'
 complete -c vault-connect -s s -l source -x -a '(__fish_print_hostnames)' -d 'Connect from this address'

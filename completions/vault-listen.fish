@@ -12,6 +12,8 @@ complete -c vault-listen -s m -l max-clients -x -d 'Most clients at a time'
 complete -c vault-listen -l max-per-ip -x -d 'Most connections from one address'
 complete -c vault-listen -l handshake-rate -x -d 'Most new connections a second'
 complete -c vault-listen -s a -l authorized-keys -r -F -d 'Who may connect, one public key a line'
+complete -c vault-listen -l code -d 'Show a one-time code that lets one client in'
+complete -c vault-listen -l remember -d "With a code: authorize the client's key"
 complete -c vault-listen -l anonymous -d 'Let anyone connect, without a warning'
 complete -c vault-listen -s i -l identity -r -F -d 'Own secret key'
 complete -c vault-listen -l control -r -F -d 'Make a Unix socket to command the listener by'

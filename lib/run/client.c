@@ -32,6 +32,7 @@ struct client {
 	bool over;	   /* the session has closed */
 	bool confined;	   /* in the sandbox, as far as a try allows */
 	bool loose;	   /* and once the session is up, it can be made smaller */
+	bool unknown;	   /* our key was to be remembered, and is not */
 	bool looking;	   /* a second try that only finds out which key the server has */
 	struct signals signals;
 	int signal;
@@ -123,6 +124,17 @@ static void confine_session(struct client *c)
 
 /* ---- the session's events ---- */
 
+/* Did the listener do as we asked? */
+static void tell_remembered(struct client *c, bool done)
+{
+	c->unknown = !done;
+	if (done)
+		log_warn("%s accepts this side's key from now on", c->o->judge.name);
+	else
+		log_warn("%s did not remember this side's key: there it takes vault-listen --code --remember, and a file that can be written",
+		    c->o->judge.name);
+}
+
 static void announce(struct client *c, struct conn *conn)
 {
 	const struct session_peer *peer = session_peer(&conn->session);
@@ -136,6 +148,8 @@ static void announce(struct client *c, struct conn *conn)
 	refusal = judge_server_ready(&c->o->judge, peer, is_25519(c), why);
 	if (refusal)
 		session_abort(&conn->session, CLOSE_INTERRUPTED, ERROR_AUTH, refusal);
+	if (c->o->stream.remember)
+		tell_remembered(c, peer->remember);
 	confine_session(c);
 	if (!c->stream.pumping && !c->o->probe) {
 		stream_run(&c->stream, conn);
@@ -354,11 +368,11 @@ static int choose_protocol(struct client *c, struct error *e)
 
 	c->has_expected = judge_server_expected(&o->judge, c->expected);
 	if (!name)
-		name = o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
+		name = o->stream.code ? "XXpsk0" : o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
 	if ((raw(c) ? protocol_parse_raw(&c->protocol, o->protocol, e) : protocol_parse(&c->protocol, name, e)) < 0)
 		return -1;
 	name = o->protocol ? o->protocol : c->protocol.name;
-	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk)
+	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk && !o->stream.code)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs --psk-file", name);
 	if (noise_protocol_psk_count(&c->protocol) == 0 && o->stream.psk)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--psk-file and --protocol %s cannot be used together: the pattern has no psk",
@@ -388,8 +402,12 @@ static int outcome(struct client *c, struct error *e)
 		drop_conn(c);
 		find_out(c, e);
 	}
-	if (c->stream.pumping)
-		return stream_status(&c->stream);
+	if (c->stream.pumping) {
+		status = stream_status(&c->stream);
+		if (status == 0 && c->unknown && c->o->copy_id)
+			return error_status(ERROR_PEER);
+		return status == 0 && c->o->judge.failed ? error_status(ERROR_IO) : status;
+	}
 	if (e->code == ERROR_OK && c->o->probe)
 		return probe_print(c->conn, &c->o->judge, is_25519(c), c->o->json);
 	status = error_status(e->code);

@@ -19,6 +19,7 @@ struct client_options {
 	const struct wire *wire;
 	const char *protocol;	   /* full name or bare pattern, or NULL for the default */
 	bool probe, json;
+	bool copy_id; /* only have our key remembered */
 	bool retry;
 	int64_t retries;  /* how often after the first try, -1 = without end */
 	int64_t retry_ms; /* first pause */

@@ -119,7 +119,7 @@ const char *judge_server_verdict(const struct judge_server *j, const struct sess
 	case TRUST_UNKNOWN:
 		break;
 	}
-	if (j->trust != JUDGE_STRICT)
+	if (j->trust != JUDGE_STRICT || j->code)
 		return NULL;
 	judge_peer_key(peer, true, &k);
 	snprintf(why, JUDGE_TEXTMAX,
@@ -131,7 +131,7 @@ const char *judge_server_verdict(const struct judge_server *j, const struct sess
 
 bool judge_server_prepare(struct judge_server *j)
 {
-	if (j->pinned || j->trust != JUDGE_NEW || j->list.count > 0)
+	if (j->pinned || (j->code ? !j->remember : j->trust != JUDGE_NEW) || j->list.count > 0)
 		return false;
 	j->prepared = trust_known_prepare(j->known_hosts, &j->fresh, &j->unprepared) == 0;
 	return j->prepared;
@@ -174,7 +174,7 @@ static int add(const struct judge_server *j, const struct key *k, struct error *
 }
 
 /* NULL, or why the server cannot be talked to after all. */
-static const char *remember(const struct judge_server *j, const struct key *k, const char *print, char why[JUDGE_TEXTMAX])
+static const char *remember(struct judge_server *j, const struct key *k, const char *print, char why[JUDGE_TEXTMAX])
 {
 	struct error e = j->unprepared;
 	char text[KEYTEXT_MAX];
@@ -191,10 +191,11 @@ static const char *remember(const struct judge_server *j, const struct key *k, c
 		return why;
 	}
 	log_warn("cannot remember the key of %s: %s", j->name, e.text);
+	j->failed = j->remember;
 	return NULL;
 }
 
-const char *judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519,
+const char *judge_server_ready(struct judge_server *j, const struct session_peer *peer, bool is_25519,
     char why[JUDGE_TEXTMAX])
 {
 	char print[FINGERPRINT_MAX];
@@ -206,14 +207,16 @@ const char *judge_server_ready(const struct judge_server *j, const struct sessio
 			log_warn("warning: %s proved no identity: anyone could be in between", j->name);
 		return NULL;
 	}
-	if (j->pinned || trust_known_check(&j->list, peer->key, NULL) == TRUST_MATCH)
+	if (j->pinned || trust_known_check(&j->list, peer->key, NULL) == TRUST_MATCH || (j->code && !j->remember))
 		return NULL;
 	fingerprint(print, &k);
 	if (peer->throwaway) {
-		if (!j->psk)
+		if (j->code)
+			log_warn("%s has a throw-away key, which cannot be remembered: run vault-keygen there", j->name);
+		else if (!j->psk)
 			log_warn("warning: %s has a throw-away key (fingerprint %s), which nobody can check or remember: "
 				 "run vault-keygen there", j->name, print);
-	} else if (j->trust == JUDGE_ANY)
+	} else if (j->trust == JUDGE_ANY && !j->code)
 		log_warn("warning: the key of %s is unknown (fingerprint %s) and accepted unchecked", j->name, print);
 	else
 		return remember(j, &k, print, why);

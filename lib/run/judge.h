@@ -27,6 +27,8 @@ struct judge_server {
 	char name[TRUST_NAME_MAX];
 	struct trust_list list;
 	bool psk; /* a pre-shared key authenticates as well */
+	bool code, remember; /* a one-time code does; and only if that is asked for, the key is remembered */
+	bool failed;	     /* it was asked for, and our file could not be written */
 	/* by judge_server_prepare() */
 	bool prepared;
 	int fresh;		 /* a file that will become known_hosts, or -1 if there is one */
@@ -51,7 +53,7 @@ bool judge_server_prepare(struct judge_server *j);
 
 /* The session is up: remember the key or warn, as the rules say, before any data is sent. NULL, or why
  * (in ${why}) the server must not be talked to after all. */
-const char *judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519,
+const char *judge_server_ready(struct judge_server *j, const struct session_peer *peer, bool is_25519,
     char why[JUDGE_TEXTMAX]);
 
 /* Another key than expected answered the first message: say what it is. */

@@ -10,6 +10,8 @@
 
 #include "announce.h"
 #include "clock.h"
+#include "code.h"
+#include "enrol.h"
 #include "hosting.h"
 #include "log.h"
 #include "server.h"
@@ -24,6 +26,7 @@ struct listener {
 	struct stream stream;
 	struct signals signals;
 	struct hosting hosting;
+	struct enrol enrol;
 	struct figures_who who; /* of the one session; conn NULL: there was none */
 	int64_t began;
 	ev_timer accept_timer, drain_timer;
@@ -40,8 +43,11 @@ static const char *judge(struct server *srv, struct conn *c)
 {
 	static char why[JUDGE_TEXTMAX]; /* lives until the verdict is used, one at a time */
 	struct listener *l = srv->owner;
+	const char *refusal = judge_client_verdict(&l->o->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
 
-	return judge_client_verdict(&l->o->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
+	if (!refusal && !srv->busy && !session_peer(&c->session)->probe)
+		enrol_client(&l->enrol, c);
+	return refusal;
 }
 
 static void stop(struct listener *l)
@@ -101,6 +107,8 @@ static void on_ready(struct server *srv, struct conn *c)
 	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
+	if (l->o->stream.code)
+		code_spend(l->o->stream.code);
 	tell_session(l, c);
 	limit_rate(l, c);
 	server_stop(srv);
@@ -109,6 +117,11 @@ static void on_ready(struct server *srv, struct conn *c)
 	conn_own(c, on_session, l);
 	stream_run(&l->stream, c);
 	on_session(c, l);
+}
+
+static bool code_is_dead(const struct listener *l, const struct conn *c)
+{
+	return l->o->stream.code && l->o->stream.code->guesses == 0 && c->session.refusal == REFUSE_KEYS;
 }
 
 /* Scans and noise are for -v; who was refused by a key is told, for somebody waits for that. */
@@ -122,7 +135,7 @@ static void on_failed(struct server *srv, struct conn *c)
 		return;
 	events_failed(l->hosting.events, c);
 	l->last = *e;
-	enough = ++l->failures >= l->o->max_failures && l->o->max_failures > 0;
+	enough = (++l->failures >= l->o->max_failures && l->o->max_failures > 0) || code_is_dead(l, c);
 	if (enough)
 		log_error("%s: %s", c->peer, e->text);
 	else if (e->code == ERROR_AUTH)
@@ -142,7 +155,9 @@ static void on_accept_timeout(struct ev_loop *loop, ev_timer *w, int events)
 	(void)loop;
 	(void)events;
 	memset(&l->last, 0, sizeof l->last);
-	error_set(&l->last, ERROR_TIMEOUT, BLAME_PEER, "timeout: no client in time (see --accept-timeout)");
+	error_set(&l->last, ERROR_TIMEOUT, BLAME_PEER, l->o->stream.code
+		? "timeout: nobody came with the code in time; for a new one start again"
+		: "timeout: no client in time (see --accept-timeout)");
 	log_error("%s", l->last.text);
 	stop(l);
 }
@@ -197,6 +212,10 @@ static int confine(const struct listener *l, struct error *e)
 	const struct socket_listeners *at = &l->server.listeners;
 	struct sandbox_needs needs = {.accept = true, .again = true};
 
+	if (l->enrol.wanted && l->enrol.fresh >= 0)
+		needs.arrival = l->enrol.path;
+	else if (l->enrol.wanted)
+		needs.append = l->enrol.path;
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
 	return stream_confine(&l->stream, needs, e);
@@ -230,9 +249,11 @@ static int setup(struct listener *l, struct error *e)
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
-	if (hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
+	if (enrol_prepare(&l->enrol, e) < 0 || hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
+	if (o->stream.code)
+		code_show(o->stream.code, &srv->listeners, o->accept_ms);
 	hosting_ready(&l->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
@@ -251,6 +272,8 @@ static int outcome(struct listener *l)
 	status = stream_status(&l->stream);
 	if (l->cut)
 		return 128 + l->signal;
+	if (status == 0 && l->enrol.failed)
+		return error_status(ERROR_IO);
 	return status == 0 && l->signal && l->signal != SIGTERM ? 128 + l->signal : status;
 }
 
@@ -268,7 +291,8 @@ static void account(struct listener *l, int status)
 
 int listener_run(const struct listener_options *o)
 {
-	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .began = clock_ms()};
+	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .began = clock_ms(),
+	    .enrol = {.wanted = o->remember, .path = o->judge.path, .fresh = -1}};
 	struct error e = {0};
 	int status;
 
@@ -285,5 +309,6 @@ int listener_run(const struct listener_options *o)
 	account(&l, status);
 	stream_close(&l.stream);
 	server_free(&l.server);
+	enrol_free(&l.enrol);
 	return status;
 }

@@ -32,6 +32,7 @@ struct listener_options {
 	size_t allowed_count;
 	int64_t max_failures;	/* 0 = no limit */
 	int64_t accept_ms, drain_ms;
+	bool remember; /* with a code: its client's key is added to judge.path */
 	/* many clients, see service.h */
 	bool keep_open;
 	bool hub, echo;

@@ -98,6 +98,15 @@ void log_error(const char *format, ...)
 	va_end(ap);
 }
 
+void log_notice(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say("notice", format, ap);
+	va_end(ap);
+}
+
 void log_warn(const char *format, ...)
 {
 	va_list ap;

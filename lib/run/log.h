@@ -15,6 +15,8 @@ int log_verbosity(void);
 
 /* An error that decides the exit status. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What was asked for, and goes to people: shown even if quiet. */
+void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a person should know although all goes on. */
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Shown with ${level} or more -v. */

@@ -43,6 +43,8 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 		return -1;
 	config->rng = config->handshake.rng = &secret_rng;
 	config->handshake.psk = o->psk ? o->psk->bytes : NULL;
+	config->handshake.code = o->code;
+	config->remember = o->remember;
 	config->software = o->software;
 	config->take_nothing = o->send_only;
 	config->send_nothing = o->recv_only;

@@ -37,6 +37,8 @@ struct stream_options {
 	const struct key *identity; /* secret key */
 	bool throwaway;		    /* it was made for this run */
 	const struct key *psk;	 /* or NULL */
+	struct handshake_code *code; /* in its place, or NULL */
+	bool remember;		 /* a client: ask the listener to authorize our key */
 	enum sandbox_mode sandbox;
 };
 

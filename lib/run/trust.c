@@ -249,11 +249,13 @@ static int trust_append(int fd, const char *path, const char *line, size_t len, 
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: cannot write: %s", path, strerror(saved));
 }
 
+/* A line of known_hosts, or without ${name} of authorized_keys. */
 static int trust_add_locked(int fd, const char *path, const char *name, const struct key *key,
     const char *comment, struct error *e)
 {
 	char line[LINE_MAX_BYTES], text[KEYTEXT_MAX], label[KEYFILE_COMMENT_MAX], last = '\n';
 	const struct trust_entry *entry = NULL;
+	enum trust_verdict verdict;
 	struct trust_list list;
 	uint8_t x25519[KEY_BYTES];
 	int n, rc = -1;
@@ -264,7 +266,10 @@ static int trust_add_locked(int fd, const char *path, const char *name, const st
 		error_set(e, ERROR_IO, BLAME_LOCAL, "%s", keytext_strerror(KEYTEXT_E_KEY));
 		goto out;
 	}
-	switch (trust_known_check(&list, x25519, &entry)) {
+	verdict = trust_known_check(&list, x25519, &entry);
+	if (!name && verdict == TRUST_CHANGED) /* authorized_keys has many */
+		verdict = TRUST_UNKNOWN;
+	switch (verdict) {
 	case TRUST_MATCH:
 		rc = 1;
 		break;
@@ -275,8 +280,8 @@ static int trust_add_locked(int fd, const char *path, const char *name, const st
 	case TRUST_UNKNOWN:
 		keytext_format(text, key);
 		printable(label, sizeof(label), comment ? comment : "", comment ? strlen(comment) : 0);
-		n = snprintf(line, sizeof(line), "%s%s %s%s%s\n", last == '\n' ? "" : "\n", name, text,
-		    label[0] ? " " : "", label);
+		n = snprintf(line, sizeof(line), "%s%s%s%s%s%s\n", last == '\n' ? "" : "\n", name ? name : "",
+		    name ? " " : "", text, label[0] ? " " : "", label);
 		rc = trust_append(fd, path, line, (size_t)n, e);
 		break;
 	}
@@ -297,7 +302,7 @@ static int trust_open_append(const char *path, struct error *e)
 	return fd;
 }
 
-int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
+static int trust_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e)
 {
 	int fd, rc;
@@ -311,6 +316,12 @@ int trust_known_add(const char *path, const char *name, const struct key *key, c
 	if (close(fd) && rc == 0)
 		rc = error_set(e, ERROR_IO, BLAME_LOCAL, "%s: cannot write: %s", path, strerror(errno));
 	return rc;
+}
+
+int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
+    struct error *e)
+{
+	return trust_add(path, name, key, comment, e);
 }
 
 int trust_known_prepare(const char *path, int *fresh, struct error *e)
@@ -332,11 +343,12 @@ int trust_known_prepare(const char *path, int *fresh, struct error *e)
 	return 0;
 }
 
-int trust_known_first(const char *path, int fresh, const char *name, const struct key *key, struct error *e)
+static int trust_first(const char *path, int fresh, const char *name, const struct key *key, const char *comment,
+    struct error *e)
 {
 	char self[64];
 
-	if (trust_add_locked(fresh, path, name, key, NULL, e))
+	if (trust_add_locked(fresh, path, name, key, comment, e))
 		return -1;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fresh);
 	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
@@ -346,7 +358,19 @@ int trust_known_first(const char *path, int fresh, const char *name, const struc
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
 }
 
+int trust_known_first(const char *path, int fresh, const char *name, const struct key *key, struct error *e)
+{
+	return trust_first(path, fresh, name, key, NULL, e);
+}
+
 /* ---- authorized_keys ---- */
+
+int trust_authorized_add(const char *path, int fresh, const struct key *key, const char *comment, struct error *e)
+{
+	int rc = fresh >= 0 ? trust_first(path, fresh, NULL, key, comment, e) : 1;
+
+	return rc > 0 ? trust_add(path, NULL, key, comment, e) : rc;
+}
 
 static int trust_compare(const void *a, const void *b)
 {

@@ -101,6 +101,11 @@ int trust_known_first(const char *path, int fresh, const char *name, const struc
 int trust_authorized_load(struct trust_list *list, const char *path, struct error *e)
     __attribute__((warn_unused_result));
 
+/* Add a line for ${key} as trust_known_add() does, without a name; ${fresh} is as trust_known_prepare() left it.
+ * 0: added; 1: it is there already; -1. */
+int trust_authorized_add(const char *path, int fresh, const struct key *key, const char *comment, struct error *e)
+    __attribute__((warn_unused_result));
+
 /* The entry with this key, the first in the file; NULL if there is none. */
 const struct trust_entry *trust_authorized_find(const struct trust_list *list,
     const uint8_t x25519[KEY_BYTES]);
