@@ -108,6 +108,20 @@ identities() {
 	assert_line --regexp "^localhost:$PORT vk1"
 }
 
+@test "a file, between two who have no keys, with the code that is shown" {
+	command -v script >/dev/null || skip "script is NOT INSTALLED: nothing is known about what README says of codes"
+	receiver "$(recipe code-receive)"
+	eventually 10 grep -q 'one-time code' there.err
+	# Typed at a terminal, as a person would.
+	sed -nE 's/.*one-time code ([^,]*),.*/\1/p' there.err >typed
+	(cd here && bounded 30 script -qec "$(recipe code-send)" /dev/null <../typed >../terminal)
+	finish
+	cmp whole.pdf there/report.pdf
+	grep -q 'Code: ' terminal
+	[ ! -e "$CONFIG/identity" ]
+	[ ! -e "$CONFIG/known_hosts" ]
+}
+
 @test "a file, to the listener" {
 	identities
 	receiver "$(recipe file-receive)"

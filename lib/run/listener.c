@@ -124,6 +124,19 @@ static bool code_is_dead(const struct listener *l, const struct conn *c)
 	return l->o->stream.code && l->o->stream.code->guesses == 0 && c->session.refusal == REFUSE_KEYS;
 }
 
+/* Of a crowd that guessed at the same time all have had their answer, but this is the last that is told of them. */
+static void tell_guesses(const struct listener *l)
+{
+	for (int i = 0; i < l->server.pending_count; i++) {
+		const struct conn *c = l->server.pending[i];
+
+		if (!code_is_dead(l, c))
+			continue;
+		events_failed(l->hosting.events, c);
+		log_warn("%s: %s", c->peer, session_error(&c->session)->text);
+	}
+}
+
 /* Scans and noise are for -v; who was refused by a key is told, for somebody waits for that. */
 static void on_failed(struct server *srv, struct conn *c)
 {
@@ -136,6 +149,8 @@ static void on_failed(struct server *srv, struct conn *c)
 	events_failed(l->hosting.events, c);
 	l->last = *e;
 	enough = (++l->failures >= l->o->max_failures && l->o->max_failures > 0) || code_is_dead(l, c);
+	if (code_is_dead(l, c))
+		tell_guesses(l);
 	if (enough)
 		log_error("%s: %s", c->peer, e->text);
 	else if (e->code == ERROR_AUTH)

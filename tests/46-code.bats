@@ -1,0 +1,364 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # stories set status and names of files for each other
+#
+# Goal of this story:
+# - two people without keys exchange eight characters and are safe, with one command each;
+# - a guess costs one of three tries, however it is made, and the one who listens sees each;
+# - a code lets one client in, once, and not after its time;
+# - with --remember on both sides the code is the last one that is needed;
+# - who fails learns on the right side why and what to do next, in one line; the code itself is shown once and nowhere else.
+
+load helper
+load endings
+
+setup() {
+	vt_setup
+	strangers
+	AT=$PWD/sock
+	echo 'what is sent' >in
+}
+
+keys() {
+	people
+	rm -f "$SERVER_DIR/authorized_keys"
+}
+
+# offer ARGS...: a listener with a code, which is in $CODE and, fit to be read, in the file code.
+offer() {
+	serve --code "$@"
+	eventually 10 grep -q 'one-time code' "$LISTEN_ERR"
+	CODE=$(sed -nE 's/^vault-listen: one-time code ([^,]*),.*/\1/p' "$LISTEN_ERR")
+	[[ $CODE =~ ^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$ ]] || fail "not a code: '$CODE'"
+	write_code "$CODE"
+}
+
+write_code() { (umask 077 && echo "$1" >code); }
+
+# wrong: another code than $CODE, in the file code.
+wrong() { if [ "$CODE" = 2222-2222 ]; then write_code 3333-3333; else write_code 2222-2222; fi; }
+
+guess() { CLIENT_STDIN=in client --code-file code "$@" "$AT"; }
+
+# told_of N FILE: what was said about wrong guesses.
+told_of() { assert_equal "$(grep -c 'a wrong code was tried' "$2")" "$1"; }
+
+@test "two people without keys: one code, and the data arrives" {
+	offer
+	CLIENT_STDIN=in meet 0 0 --code-file code "$AT"
+	cmp in "$LISTEN_OUT"
+	silent client.err
+	one_line "$LISTEN_ERR" "one-time code $CODE, good for 10 min" "on the other side type vault-connect --code $AT"
+	# No keys were there, none are made, nobody is remembered.
+	assert_equal "$(find server client -type f)" ''
+}
+
+@test "the code as people type it: small letters, blanks, no dash, look-alikes; from a descriptor, with the data behind it" {
+	offer
+	{
+		tr 'A-Z01' 'a-zol' <<<" ${CODE/-/ } "
+		cat in
+	} >typed
+	CLIENT_STDIN=typed meet 0 0 --code-fd 0 "$AT"
+	cmp in "$LISTEN_OUT"
+	offer
+	exec 7<code
+	CLIENT_STDIN=in meet 0 0 --code-fd 7 "$AT"
+	exec 7<&-
+	cmp in "$LISTEN_OUT"
+}
+
+@test "three wrong guesses: each is told on both sides, then the code is dead and the listener ends with 5" {
+	local i
+	offer
+	wrong
+	for i in 1 2 3; do
+		guess
+		expect_status 5 vault-connect client.err
+		one_line client.err 'the code is wrong, or dead' 'read it again'
+		silent client.out
+	done
+	ended "$LISTEN_PID" 5 vault-listen "$LISTEN_ERR"
+	told_of 3 "$LISTEN_ERR"
+	says "$LISTEN_ERR" 'after 2 more the code is dead' 'after 1 more the code is dead' 'for a new one start again'
+	assert_equal "$(wc -l <"$LISTEN_ERR")" 4
+	silent "$LISTEN_OUT"
+}
+
+@test "two wrong guesses do no harm to the one who knows the code" {
+	offer
+	wrong
+	guess
+	guess
+	expect_status 5 vault-connect client.err
+	write_code "$CODE"
+	CLIENT_STDIN=in meet 0 0 --code-file code "$AT"
+	told_of 2 "$LISTEN_ERR"
+	cmp in "$LISTEN_OUT"
+}
+
+@test "a crowd that guesses at the same time gets three answers, and the right code comes too late" {
+	local i pids=() dead=0
+	offer
+	wrong
+	kill -STOP "$LISTEN_PID"
+	for i in $(seq 12); do
+		CLIENT_STDERR=guess.$i CLIENT_STDOUT=out.$i CLIENT_STDIN=in start_client --code-file code "$AT"
+		pids+=("$CLIENT_PID")
+	done
+	kill -CONT "$LISTEN_PID"
+	for i in "${pids[@]}"; do
+		wait_for "$i" 30
+		[ "$status" = 5 ] || [ "$status" = 3 ] || fail "status $status"
+	done
+	ended "$LISTEN_PID" 5 vault-listen "$LISTEN_ERR"
+	told_of 3 "$LISTEN_ERR"
+}
+
+@test "scans, cut connections and clients without a code cost no try" {
+	SERVE_AT='127.0.0.1 0' offer
+	local i
+	for i in 1 2 3 4 5; do
+		printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 nc -N 127.0.0.1 "$LISTEN_PORT" >/dev/null || true
+		CLIENT_STDIN=in client --known-hosts known 127.0.0.1 "$LISTEN_PORT"
+		expect_status 5 vault-connect client.err
+		one_line client.err 'a pre-shared key or a one-time code' '--code'
+	done
+	told_of 0 "$LISTEN_ERR"
+	CLIENT_STDIN=in meet 0 0 --code-file code 127.0.0.1 "$LISTEN_PORT"
+	cmp in "$LISTEN_OUT"
+}
+
+@test "a code has its time; it cannot be given more than ten minutes" {
+	offer --accept-timeout "$(scaled 1)s"
+	ended "$LISTEN_PID" 4 vault-listen "$LISTEN_ERR"
+	says "$LISTEN_ERR" 'timeout: nobody came with the code in time'
+	run bounded 5 vault_listen --code --accept-timeout 601s "$AT"
+	assert_failure 2
+	assert_output --partial 'a code is good for 10 minutes at most'
+	run bounded 5 vault_listen --code --accept-timeout 0 "$AT"
+	assert_failure 2
+}
+
+@test "one client: a second one with the right code is not served" {
+	mkfifo slow
+	offer
+	exec 8<>slow
+	CLIENT_STDIN=slow CLIENT_STDOUT=first.out CLIENT_STDERR=first.err start_client -v --code-file code "$AT" 8>&-
+	eventually 10 grep -q 'connected with' first.err
+	guess
+	expect_status 3 vault-connect client.err
+	echo done >&8
+	exec 8>&-
+	wait_for "$CLIENT_PID" 20
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	assert_equal "$(cat "$LISTEN_OUT")" 'done'
+}
+
+@test "--remember: each side has the other's key, and the next time no code is needed" {
+	keys
+	offer --remember
+	CLIENT_STDIN=in meet 0 0 --code-file code --remember "$AT"
+	says client.err "new server $AT: key $SERVER_KEY" "accepts this side's key from now on"
+	says "$LISTEN_ERR" "key $CLIENT_KEY" "added to $SERVER_DIR/authorized_keys"
+	assert_equal "$(cat "$CLIENT_DIR/known_hosts")" "$AT $SERVER_KEY"
+	[[ $(cat "$SERVER_DIR/authorized_keys") =~ ^"$CLIENT_KEY code-20"[0-9-]*$ ]]
+	assert_equal "$(mode_of "$SERVER_DIR/authorized_keys")" 600
+	serve
+	CLIENT_STDIN=in meet 0 0 --trust strict "$AT"
+	cmp in "$LISTEN_OUT"
+	silent "$LISTEN_ERR" client.err
+	# Once more: nothing is doubled.
+	offer --remember
+	meet 0 0 --code-file code --remember "$AT"
+	says "$LISTEN_ERR" 'stands already in'
+	assert_equal "$(wc -l <"$SERVER_DIR/authorized_keys")" 1
+	assert_equal "$(wc -l <"$CLIENT_DIR/known_hosts")" 1
+}
+
+@test "--copy-id: the key is installed in the file that is named, behind what stands there; no data flows" {
+	keys
+	printf '# people\n%s' "$SERVER_KEY me" >list # (without a newline at its end)
+	chmod 600 list
+	offer --remember -a list
+	CLIENT_STDIN=in meet 0 0 --code-file code --copy-id "$AT"
+	silent client.out "$LISTEN_OUT"
+	assert_equal "$(sed -E 's/ code-.*//' list)" "$(printf '# people\n%s\n%s' "$SERVER_KEY me" "$CLIENT_KEY")"
+	serve -a list
+	meet 0 0 "$AT"
+}
+
+@test "who is not remembered is told: the other side did not ask, or was not asked, or has no key" {
+	keys
+	offer
+	meet 0 7 --code-file code --copy-id "$AT"
+	says client.err "did not remember this side's key" 'vault-listen --code --remember'
+	offer
+	meet 0 0 --code-file code --remember "$AT"
+	says client.err "did not remember this side's key"
+	offer --remember
+	meet 0 0 --code-file code "$AT"
+	says "$LISTEN_ERR" 'does not ask to be remembered' 'vault-connect --remember'
+	[ ! -e "$SERVER_DIR/authorized_keys" ] || [ ! -s "$SERVER_DIR/authorized_keys" ]
+	rm "$CLIENT_DIR"/identity*
+	offer --remember
+	client --code-file code --remember "$AT"
+	expect_status 2 vault-connect client.err
+	says client.err 'no identity to be remembered: type vault-keygen first'
+	signal "$LISTEN_PID" TERM 10
+	rm "$SERVER_DIR"/identity*
+	XDG_CONFIG_HOME=$PWD/server run bounded 5 vault_listen --code --remember "$AT"
+	assert_failure 2
+	assert_output --partial 'type vault-keygen first'
+}
+
+@test "a list that has no room, or cannot be read, is not made worse; the client is told" {
+	keys
+	echo "$SERVER_KEY me" >list
+	chmod 600 list
+	# A disk that is full after a few bytes of the line.
+	printf '#!/usr/bin/env bash\nulimit -f 1\nexec "$@"\n' >limited
+	chmod +x limited
+	head -c 1000 /dev/zero | tr '\0' '#' >full && echo >>full
+	chmod 600 full
+	VT_WRAP="$PWD/limited $VT_WRAP" offer --remember -a full
+	meet 1 7 --code-file code --copy-id "$AT"
+	says "$LISTEN_ERR" "cannot remember the client's key" full
+	says client.err "did not remember this side's key"
+	assert_equal "$(wc -c <full)" 1001
+	echo 'no key' >list
+	XDG_CONFIG_HOME=$PWD/server run bounded 5 vault_listen --code --remember -a list "$AT"
+	assert_failure 1
+	assert_output --partial 'list:1:'
+}
+
+@test "a right code does not help a server whose remembered key has changed" {
+	keys
+	echo "$AT $CLIENT_KEY" >"$CLIENT_DIR/known_hosts"
+	offer
+	guess
+	expect_status 5 vault-connect client.err
+	one_line client.err "the key of $AT has CHANGED" "known_hosts:1"
+	silent "$LISTEN_OUT"
+	signal "$LISTEN_PID" TERM 10
+}
+
+@test "an impostor in the listener's place gets one try and no data; nobody tries again by itself" {
+	offer
+	local real=$CODE
+	wrong # what the impostor guessed
+	guess
+	expect_status 5 vault-connect client.err
+	silent "$LISTEN_OUT"
+	write_code "$real"
+	run bounded 5 vault_connect --code-file code --retry "$AT"
+	assert_failure 2
+	assert_output --partial '--code and --retry cannot be used together'
+	signal "$LISTEN_PID" TERM 10
+}
+
+@test "one side with a code, the other without: both are told what to do" {
+	keys
+	serve --anonymous --max-failures 1
+	write_code 7K3M-9QXF
+	meet 5 5 --code-file code "$AT"
+	one_line client.err 'vault-listen --code'
+	says "$LISTEN_ERR" 'no --code'
+}
+
+@test "what is no code is refused before anybody is asked, and others must not read its file" {
+	local bad
+	for bad in '' 7K3M 7K3M-9QXU 7K3M-9QXF-1 'hello, world'; do
+		write_code "$bad"
+		client --code-file code "$AT"
+		expect_status 2 vault-connect client.err
+		says client.err 'this is no code'
+	done
+	write_code 7K3M-9QXF
+	chmod 644 code
+	client --code-file code "$AT"
+	expect_status 9 vault-connect client.err
+	says client.err 'type: chmod 600 code'
+	client --code-file none "$AT"
+	expect_status 1 vault-connect client.err
+}
+
+@test "without a terminal --code says what else there is" {
+	command -v setsid >/dev/null || skip "setsid is NOT INSTALLED: nothing is known about being without a terminal"
+	run bounded 10 setsid -w "$VT_BIN/vault-connect" --code "$AT" </dev/null
+	assert_failure 2
+	assert_output --partial 'no terminal to ask at; give it with --code-file or --code-fd'
+}
+
+@test "the code is shown once and is nowhere else: not in arguments, environments, events, JSON or words at -vvv" {
+	offer -vvv --events events
+	local file
+	for file in "/proc/$LISTEN_PID/cmdline" "/proc/$LISTEN_PID/environ"; do
+		! grep -qaF "$CODE" "$file" || fail "in $file"
+	done
+	CLIENT_STDIN=in meet 0 0 -vvv --code-file code "$AT"
+	assert_equal "$(cat "$LISTEN_ERR" client.err client.out events "$BATS_TEST_TMPDIR"/ready.* | grep -cF "$CODE")" 1
+	assert_equal "$(cat "$LISTEN_ERR" client.err client.out events "$BATS_TEST_TMPDIR"/ready.* | grep -cF "${CODE/-/}")" 0
+}
+
+@test "at a terminal the code is asked for, and a slip of the fingers is asked again" {
+	find_python pty
+	offer
+	CLIENT_STDIN=in
+	cat >ask.py <<-'EOF'
+		import os, pty, select, sys, time
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.dup2(os.open("in", os.O_RDONLY), 0)
+		    os.execv(sys.argv[1], sys.argv[1:])
+		seen, typed, end = b"", 0, time.monotonic() + 30
+		answers = [b"7K3M-9\n", open("code", "rb").read()]
+		while time.monotonic() < end:
+		    if select.select([fd], [], [], 0.1)[0]:
+		        try:
+		            got = os.read(fd, 4096)
+		        except OSError:
+		            break
+		        if not got:
+		            break
+		        seen += got
+		    if typed < 2 and seen.count(b"Code: ") > typed:
+		        os.write(fd, answers[typed])
+		        typed += 1
+		sys.stdout.buffer.write(seen)
+		sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	EOF
+	XDG_CONFIG_HOME=$PWD/client run bounded 40 "$PYTHON" ask.py "$VT_BIN/vault-connect" --code "$AT"
+	assert_success
+	assert_output --partial 'That is no code'
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	told_of 0 "$LISTEN_ERR"
+	cmp in "$LISTEN_OUT"
+}
+
+@test "what cannot go together is refused with both names" {
+	local args
+	for args in '--code --psk-file x' '--code --protocol NN' '--code --retry' '--code --probe' '--code --trust any' \
+	    '--code --wire vault1' '--code --remember --anonymous' '--code --copy-id -o x' '--code --code-file a --code-fd 0'; do
+		# shellcheck disable=SC2086
+		run bounded 5 vault_connect $args "$AT"
+		assert_failure 2
+		assert_output --partial 'cannot be used together'
+	done
+	for args in '--code --psk-file x' '--code --protocol NN' '--code --anonymous' '--code --wire auto' '--code --authorized-keys x'; do
+		# shellcheck disable=SC2086
+		run bounded 5 vault_listen $args "$AT"
+		assert_failure 2
+		assert_output --partial 'cannot be used together'
+	done
+	for args in -k --hub --echo; do
+		run bounded 5 vault_listen --code $args "$AT"
+		assert_failure 2
+		assert_output --partial 'for one client'
+	done
+	run bounded 5 vault_connect --remember "$AT"
+	assert_output --partial '--remember needs --code'
+	run bounded 5 vault_connect --copy-id "$AT"
+	assert_output --partial '--copy-id needs --code'
+	run bounded 5 vault_listen --remember "$AT"
+	assert_output --partial '--remember needs --code'
+}
