@@ -114,7 +114,7 @@ identities() {
 	eventually 10 grep -q 'one-time code' there.err
 	# Typed at a terminal, as a person would.
 	sed -nE 's/.*one-time code ([^,]*),.*/\1/p' there.err >typed
-	(cd here && bounded 30 script -qec "$(recipe code-send)" /dev/null <../typed >../terminal)
+	(cd here && bounded 30 script -qec "$(recipe code-send | sed "s,localhost,& $PORT,")" /dev/null <../typed >../terminal)
 	finish
 	cmp whole.pdf there/report.pdf
 	grep -q 'Code: ' terminal
