@@ -243,17 +243,45 @@ told_of() { assert_equal "$(grep -c 'a wrong code was tried' "$2")" "$1"; }
 }
 
 @test "an impostor in the listener's place gets one try and no data; nobody tries again by itself" {
-	offer
-	local real=$CODE
-	wrong # what the impostor guessed
-	guess
+	find_python nacl msgpack cryptography
+	write_code 7K3M-9QXF
+	cp code real
+	write_code 2222-2222
+	imitate listen --code-file code --unix "$AT" --recv got
+	CLIENT_STDIN=in client --code-file real "$AT"
 	expect_status 5 vault-connect client.err
-	silent "$LISTEN_OUT"
-	write_code "$real"
-	run bounded 5 vault_connect --code-file code --retry "$AT"
+	one_line client.err 'the code is wrong, or dead'
+	ended "$SPAWN_PID" 5 vault1_peer peer.err
+	[ ! -s got ]
+	run bounded 5 vault_connect --code-file real --retry "$AT"
 	assert_failure 2
 	assert_output --partial '--code and --retry cannot be used together'
-	signal "$LISTEN_PID" TERM 10
+}
+
+# imitate ROLE ARGS...: the tests' own implementation, in the background.
+imitate() {
+	: >peer.ready
+	local ready=()
+	[ "$1" != listen ] || ready=(--ready-fd 8)
+	spawn "$PYTHON" "$ROOT/tests/peers/vault1_peer.py" "$1" "${ready[@]}" "${@:2}" 8>peer.ready <in >peer.out 2>peer.err
+	[ "$1" != listen ] || eventually 10 vt_has_line peer.ready
+}
+
+@test "an implementation of its own, written from the protocol's text, understands the same code, in both roles" {
+	find_python nacl msgpack cryptography
+	run bounded 20 "$PYTHON" "$ROOT/tests/peers/vault1_code.py" "$ROOT/tests/vectors/cpace-ristretto255.json"
+	assert_output ok
+	offer
+	imitate connect --code-file code "$AT"
+	ended "$SPAWN_PID" 0 vault1_peer peer.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	cmp in "$LISTEN_OUT"
+	imitate listen --code-file code --unix "$PWD/other"
+	CLIENT_STDIN=in client --code-file code "$PWD/other"
+	expect_status 0 vault-connect client.err
+	ended "$SPAWN_PID" 0 vault1_peer peer.err
+	cmp in peer.out
+	cmp in client.out
 }
 
 @test "one side with a code, the other without: both are told what to do" {

@@ -17,6 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import vault1_code  # noqa: E402
 import vault1_misbehave  # noqa: E402
 from vault1_keys import Identity, KeyProblem, read_psk, to_text, x_public  # noqa: E402
 from vault1_session import Options, Session  # noqa: E402
@@ -32,6 +33,8 @@ def full_name(name):
 def default_protocol(args):
     if args.protocol:
         return full_name(args.protocol[0])
+    if args.code_file:
+        return full_name("XXpsk0")
     if args.psk_file:
         return full_name("XXpsk3")
     return full_name("IK" if args.remote_key else "XX")
@@ -150,6 +153,7 @@ def add_common(p):
     add("--identity", "-i", metavar="FILE")
     add("--remote-key", "-r", metavar="KEY", help="the peer's key must be this one")
     add("--psk-file", metavar="FILE")
+    add("--code-file", metavar="FILE", help="a one-time code")
     add("--protocol", action="append", metavar="NAME", help="a full name or a bare pattern")
     add("--send", default="-", metavar="FILE", help="'-' standard input, 'none' nothing")
     add("--recv", default="-", metavar="FILE", help="'-' standard output, 'none' nowhere")
@@ -206,7 +210,8 @@ def main(argv):
         return 2
     try:
         keys = Keys(Identity(args.identity), read_psk(args.psk_file) if args.psk_file else None,
-                    x_public(args.remote_key) if args.remote_key else None)
+                    x_public(args.remote_key) if args.remote_key else None,
+                    vault1_code.read(args.code_file) if args.code_file else None)
     except (KeyProblem, OSError, ValueError) as e:
         print("vault1_peer: %s" % e, file=sys.stderr)
         return 2

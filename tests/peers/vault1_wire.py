@@ -3,11 +3,13 @@
 Everything blocks, bounded by one deadline, until the handshake is done.
 """
 
+import os
 import select
 import socket
 import struct
 import time
 
+import vault1_code
 from noise_ref import Handshake, Name, NoiseError
 
 MAGIC = b"VLT1"
@@ -134,15 +136,16 @@ def read_message(t):
 class Keys:
     """What a side brings to the handshake; ${expect} is the peer's Noise key, if it must be that."""
 
-    def __init__(self, identity, psk=None, expect=None):
-        self.identity, self.psk, self.expect = identity, psk, expect
+    def __init__(self, identity, psk=None, expect=None, code=None):
+        self.identity, self.psk, self.expect, self.code = identity, psk, expect, code
 
-    def handshake(self, name, initiator):
-        psks = [self.psk] * len(name.psks)
-        if name.psks and self.psk is None:
+    def handshake(self, name, initiator, agreed=None):
+        """${agreed}: prologue and psk of a code's exchange."""
+        start, psk = agreed or (prologue(name.name), self.psk)
+        if name.psks and psk is None:
             raise PeerError(5, "the protocol needs a psk")
-        return Handshake(name, initiator, prologue(name.name), s=self.identity.secret,
-                         rs=self.expect, psks=psks)
+        return Handshake(name, initiator, start, s=self.identity.secret, rs=self.expect,
+                         psks=[psk] * len(name.psks))
 
 
 class Keyed:
@@ -171,9 +174,41 @@ def _check_expected(hs, keys):
         raise PeerError(5, "the peer's key is not the expected one")
 
 
+def agree(exchange, unit, share_a, share_b):
+    agreed = exchange.finish(unit, share_a, share_b)
+    if agreed is None:
+        raise PeerError(8, "the peer's share is none")
+    return agreed
+
+
+def exchange_first(t, name, keys):
+    """Initiator: the code's exchange."""
+    sid = os.urandom(vault1_code.SID)
+    exchange = vault1_code.Exchange(keys.code, sid)
+    unit = vault1_code.unit_of(prologue(name), sid, exchange.share)
+    t.send_all(unit)
+    return agree(exchange, unit, exchange.share, read_message(t))
+
+
+def exchange_second(t, raw, keys):
+    """Responder: the hello was read up to its u16 0."""
+    if t.recv_exact(1) != bytes([vault1_code.KIND]):
+        raise PeerError(8, "an unknown kind of exchange")
+    sid, share = t.recv_exact(vault1_code.SID), t.recv_exact(vault1_code.SHARE)
+    exchange = vault1_code.Exchange(keys.code, sid)
+    agreed = agree(exchange, vault1_code.unit_of(prologue(raw.decode("ascii")), sid, share), share, exchange.share)
+    t.send_all(u16(len(exchange.share)) + exchange.share)
+    return agreed
+
+
 def initiate(t, name, keys):
-    hs = keys.handshake(Name(name), True)
-    pending = hello(name, hs.write_message(b""))
+    if keys.code is not None:
+        hs = keys.handshake(Name(name), True, exchange_first(t, name, keys))
+        message = hs.write_message(b"")
+        pending = u16(len(message)) + message
+    else:
+        hs = keys.handshake(Name(name), True)
+        pending = hello(name, hs.write_message(b""))
     while not hs.done:
         if hs.my_turn:
             _check_expected(hs, keys)  # before our last message, as the text asks
@@ -218,9 +253,13 @@ def respond(t, keys, allowed=None, busy=False):
     bare = name.name.split("_")[1]
     if allowed and name.name not in allowed and bare not in allowed:
         refuse(t, NOT_ALLOWED)
-    if bool(name.psks) != (keys.psk is not None):
+    if bool(name.psks) != (keys.psk is not None or keys.code is not None) or (message == b"") != (keys.code is not None):
         refuse(t, NOT_ALLOWED)
-    hs = keys.handshake(name, False)
+    agreed = None
+    if keys.code is not None:
+        agreed = exchange_second(t, raw, keys)
+        message = None
+    hs = keys.handshake(name, False, agreed)
     while not hs.done:
         if hs.my_turn:
             out = hs.write_message(b"")
