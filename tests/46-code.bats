@@ -328,6 +328,71 @@ imitate() {
 	assert_equal "$(cat "$LISTEN_ERR" client.err client.out events "$BATS_TEST_TMPDIR"/ready.* | grep -cF "${CODE/-/}")" 0
 }
 
+# holds PID: is the code in its memory, in either form? (Only root may look: we are not dumpable.)
+holds() {
+	"$PYTHON" - "$1" "$CODE" <<-'EOF'
+		import sys
+		forms = [sys.argv[2].encode(), sys.argv[2].replace("-", "").encode()]
+		with open("/proc/%s/maps" % sys.argv[1]) as maps, open("/proc/%s/mem" % sys.argv[1], "rb", 0) as mem:
+		    for line in maps:
+		        words = line.split()
+		        if "w" not in words[1] and "---p" != words[1]:
+		            continue
+		        start, end = (int(x, 16) for x in words[0].split("-"))
+		        try:
+		            mem.seek(start)
+		            if any(f in mem.read(end - start) for f in forms):
+		                sys.exit(0)
+		        except (OSError, ValueError, OverflowError):
+		            pass
+		sys.exit(1)
+	EOF
+}
+
+@test "once the session is up, the code is in neither memory any more" {
+	find_python os
+	[ "$(id -u)" = 0 ] || skip "NOT TESTED: only root may look into a process that is not dumpable"
+	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP, whose memory it would be"
+	offer
+	holds "$LISTEN_PID" || skip "NOT TESTED: this system lets nobody look into a process"
+	mkfifo slow
+	exec 8<>slow
+	CLIENT_STDIN=slow start_client -v --code-file code "$AT" 8>&-
+	eventually 10 grep -q 'connected with' client.err
+	echo word >&8
+	eventually 10 grep -q word "$LISTEN_OUT"
+	! holds "$LISTEN_PID" || fail 'the listener still has it'
+	! holds "$CLIENT_PID" || fail 'the client still has it'
+	exec 8>&-
+	wait_for "$CLIENT_PID" 20
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+}
+
+@test "many listeners that remember at the same time lose no line" {
+	keys
+	local i n codes=() pids=() listeners=()
+	n=$(soak 6 30)
+	echo "$SERVER_KEY me" >"$SERVER_DIR/authorized_keys"
+	for i in $(seq "$n"); do
+		mkdir -p "c$i/vault-tools"
+		XDG_CONFIG_HOME=$PWD/c$i bounded 10 vault_keygen >/dev/null
+		SERVE_AT="$PWD/sock.$i" offer --remember
+		listeners+=("$LISTEN_PID")
+		cp -p code "code.$i"
+	done
+	for i in $(seq "$n"); do
+		XDG_CONFIG_HOME=$PWD/c$i spawn vault_connect --code-file "code.$i" --copy-id "$PWD/sock.$i" >/dev/null 2>"err.$i"
+		pids+=("$SPAWN_PID")
+	done
+	for i in "${pids[@]}" "${listeners[@]}"; do
+		ended "$i" 0 one
+	done
+	for i in $(seq "$n"); do
+		grep -qF "$(key_of "c$i/vault-tools/identity.pub") code-" "$SERVER_DIR/authorized_keys"
+	done
+	assert_equal "$(wc -l <"$SERVER_DIR/authorized_keys")" $((n + 1))
+}
+
 @test "at a terminal the code is asked for, and a slip of the fingers is asked again" {
 	find_python pty
 	offer

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "code.h"
 #include "log.h"
 #include "probe.h"
 #include "protocol.h"
@@ -148,6 +149,8 @@ static void announce(struct client *c, struct conn *conn)
 	refusal = judge_server_ready(&c->o->judge, peer, is_25519(c), why);
 	if (refusal)
 		session_abort(&conn->session, CLOSE_INTERRUPTED, ERROR_AUTH, refusal);
+	if (c->o->stream.code)
+		code_spend(c->o->stream.code);
 	if (c->o->stream.remember)
 		tell_remembered(c, peer->remember);
 	confine_session(c);
@@ -356,11 +359,6 @@ static void run_tries(struct client *c, struct error *e)
 
 /* ---- before and after ---- */
 
-static bool raw(const struct client *c)
-{
-	return c->o->wire != &wire_vault1;
-}
-
 static int choose_protocol(struct client *c, struct error *e)
 {
 	struct client_options *o = c->o;
@@ -369,7 +367,7 @@ static int choose_protocol(struct client *c, struct error *e)
 	c->has_expected = judge_server_expected(&o->judge, c->expected);
 	if (!name)
 		name = o->stream.code ? "XXpsk0" : o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
-	if ((raw(c) ? protocol_parse_raw(&c->protocol, o->protocol, e) : protocol_parse(&c->protocol, name, e)) < 0)
+	if ((o->wire != &wire_vault1 ? protocol_parse_raw(&c->protocol, o->protocol, e) : protocol_parse(&c->protocol, name, e)) < 0)
 		return -1;
 	name = o->protocol ? o->protocol : c->protocol.name;
 	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk && !o->stream.code)

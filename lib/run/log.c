@@ -1,12 +1,17 @@
 #include "log.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "crypto/secret.h"
 #include "printable.h"
 
 #define LINE_MAX_BYTES 2048
@@ -43,9 +48,26 @@ void log_as_json(void)
 
 void log_line(const char *line)
 {
+	struct iovec parts[2] = {{(void *)(uintptr_t)line, strlen(line)}, {(void *)(uintptr_t)"\n", 1}};
+
 	if (state.wipe)
 		state.wipe();
-	fprintf(stderr, "%s\n", line);
+	/* Not by stdio, which would leave a copy behind: standard error is not buffered, so the order is kept. */
+	while (parts[0].iov_len + parts[1].iov_len > 0) {
+		ssize_t n = writev(STDERR_FILENO, parts, 2);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		for (int i = 0; i < 2; i++) {
+			size_t k = (size_t)n < parts[i].iov_len ? (size_t)n : parts[i].iov_len;
+
+			parts[i].iov_base = (char *)parts[i].iov_base + k;
+			parts[i].iov_len -= k;
+			n -= (ssize_t)k;
+		}
+	}
 }
 
 char *log_stamp(char out[LOG_STAMP_MAX])
@@ -83,10 +105,14 @@ static void say(const char *level, const char *format, va_list ap)
 	printable(safe, sizeof safe, text, strlen(text));
 	if (state.json) {
 		say_json(level, safe);
-		return;
+	} else {
+		snprintf(line, sizeof line, "%s: %s", state.prog, safe);
+		log_line(line);
+		secret_wipe(line, strlen(line));
 	}
-	snprintf(line, sizeof line, "%s: %s", state.prog, safe);
-	log_line(line);
+	/* A one-time code is shown this way. */
+	secret_wipe(text, strlen(text));
+	secret_wipe(safe, strlen(safe));
 }
 
 void log_error(const char *format, ...)

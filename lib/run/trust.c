@@ -367,9 +367,18 @@ int trust_known_first(const char *path, int fresh, const char *name, const struc
 
 int trust_authorized_add(const char *path, int fresh, const struct key *key, const char *comment, struct error *e)
 {
-	int rc = fresh >= 0 ? trust_first(path, fresh, NULL, key, comment, e) : 1;
+	struct error why = {0};
+	int rc;
 
-	return rc > 0 ? trust_add(path, NULL, key, comment, e) : rc;
+	if (fresh < 0)
+		return trust_add(path, NULL, key, comment, e);
+	rc = trust_first(path, fresh, NULL, key, comment, e);
+	if (rc <= 0)
+		return rc;
+	rc = trust_add(path, NULL, key, comment, &why);
+	/* From a sandbox one that was not there when it was entered may be out of reach. */
+	return rc < 0 ? error_set(e, why.code, why.blame, "%s was made by another process meanwhile; try again (%s)", path, why.text)
+		      : rc;
 }
 
 static int trust_compare(const void *a, const void *b)
