@@ -37,7 +37,7 @@ write_code() { (umask 077 && echo "$1" >code); }
 # wrong: another code than $CODE, in the file code.
 wrong() { if [ "$CODE" = 2222-2222 ]; then write_code 3333-3333; else write_code 2222-2222; fi; }
 
-guess() { CLIENT_STDIN=in client --code-file code "$@" "$AT"; }
+guess() { CLIENT_STDIN=in client --code-file code "$AT"; }
 
 # told_of N FILE: what was said about wrong guesses.
 told_of() { assert_equal "$(grep -c 'a wrong code was tried' "$2")" "$1"; }
@@ -147,11 +147,11 @@ told_of() { assert_equal "$(grep -c 'a wrong code was tried' "$2")" "$1"; }
 	eventually 10 grep -q 'connected with' first.err
 	guess
 	expect_status 3 vault-connect client.err
-	echo done >&8
+	echo word >&8
 	exec 8>&-
 	wait_for "$CLIENT_PID" 20
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
-	assert_equal "$(cat "$LISTEN_OUT")" 'done'
+	assert_equal "$(cat "$LISTEN_OUT")" word
 }
 
 @test "--remember: each side has the other's key, and the next time no code is needed" {

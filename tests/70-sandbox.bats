@@ -307,6 +307,34 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 	done
 }
 
+@test "strace: with a code both keys are remembered before the session, in files that are new, and nothing is refused" {
+	need_sandbox
+	need_strace
+	local code
+	rm -f "$SERVER_DIR/authorized_keys"
+	"$VT_BUILD/tests/pattern" 1M 2 >data
+	XDG_CONFIG_HOME=$PWD/server spawn strace -f -o listen.trace "$VT_BIN/vault-listen" --sandbox=require --code --remember \
+	    "$AT" <data >listen.out 2>listen.err
+	LISTEN_PID=$SPAWN_PID
+	eventually 20 grep -q 'one-time code' listen.err
+	code=$(sed -nE 's/.*one-time code ([^,]*),.*/\1/p' listen.err)
+	status=0
+	XDG_CONFIG_HOME=$PWD/client timeout "$(scaled 30)" strace -f -o connect.trace "$VT_BIN/vault-connect" \
+	    --sandbox=require --remember --code-fd 7 "$AT" 7<<<"$code" <data >connect.out 2>connect.err || status=$?
+	expect_status 0 vault-connect connect.err
+	ended "$LISTEN_PID" 0 vault-listen listen.err
+	cmp data listen.out
+	cmp data connect.out
+	grep -q "^$AT $SERVER_KEY" "$CLIENT_DIR/known_hosts"
+	grep -q "^$CLIENT_KEY" "$SERVER_DIR/authorized_keys"
+	for side in listen connect; do
+		after_last seccomp $side.trace >$side.session
+		no_calls $side.session "$new_calls"
+		after seccomp $side.trace >$side.inside
+		refused_nothing $side.inside
+	done
+}
+
 @test "strace: X448, BLAKE2s and libcrypto's first use want no file" {
 	need_sandbox
 	need_strace

@@ -33,7 +33,9 @@ static const char *const names[] = {
     "Noise_X1X1_25519_ChaChaPoly_BLAKE2b",
     "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2b",
     "Noise_NNpsk0+psk2_25519_ChaChaPoly_BLAKE2b",
+    "Noise_XXpsk0_25519_ChaChaPoly_BLAKE2b", /* with a one-time code */
 };
+#define CODE_NAME (NAMES - 1)
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
 static uint8_t secret[2][32], public[2][32], psk[32] = {7};
@@ -50,22 +52,26 @@ struct end {
 	struct rng rng;
 	uint8_t counter, in[65536];
 	size_t head, tail;
+	struct handshake_code code;
 };
 
 static struct end ends[2];
 
 static int begin(struct end *e, bool initiator, const char *name)
 {
+	bool with_code = name == names[CODE_NAME];
 	struct handshake_config config = {
 	    .initiator = initiator,
 	    .allowed = names,
 	    .allowed_count = NAMES,
 	    .static_secret = secret[initiator],
 	    .remote_static = public[!initiator],
-	    .psk = strstr(name, "psk") ? psk : NULL,
+	    .psk = strstr(name, "psk") && !with_code ? psk : NULL,
+	    .code = with_code ? &e->code : NULL,
 	};
 
 	memset(e, 0, sizeof(*e));
+	e->code = (struct handshake_code){.bytes = "7K3M9QXF", .len = 8, .guesses = 3};
 	e->counter = initiator ? 0 : 100;
 	e->rng = (struct rng){fill, &e->counter};
 	config.rng = &e->rng;
@@ -80,6 +86,7 @@ static void check(const struct end *e)
 
 	MUST(e->h.out_len <= sizeof(e->h.out));
 	MUST(e->head <= e->tail);
+	MUST(e->code.guesses <= 3);
 	MUST((e->h.step == HANDSHAKE_FAILED) == (e->h.error.code != ERROR_OK));
 	if (e->h.step == HANDSHAKE_FAILED)
 		MUST(memcmp(&e->h.noise, &none, sizeof(none)) == 0);

@@ -35,6 +35,7 @@ static void test_round_trip(void)
 	    .messages = true,
 	    .throwaway = true,
 	    .probe = true,
+	    .remember = true,
 	    .has_identity = true,
 	    .keepalive = UINT32_MAX,
 	};
