@@ -410,10 +410,9 @@ class Native(Node):
             peer.own = None  # Python talks in clear: it has no key of ours, or not any more
         if peer.told != self.own[0].sid or not to or (not peer.native and not boxed):
             self.tell_keys(peer)
-        if peer.native and new:
+        if peer.native and new and (to or boxed):
+            # Not at once: a stranger gets one answer, not two. Python shows by a box that it has our key.
             self.control_to(peer, {"ping": 1}, own=self.own[0])
-        elif not peer.native and not peer.open:
-            pass  # a box from it will show that it has our key; until then nothing is said
 
     def answer(self, peer, source):
         """A restarted peer does not know us: it may have our key, which says whom we mean. At most one a second."""
