@@ -214,7 +214,7 @@ def box_sequence(stage, s):
 @act("s-same")
 def box_same(stage, _):
     """Fresh nonces, an old number."""
-    n = stage.node.own[0].next[stage.peer.sign] - 1
+    n = stage.peer.next["messages"] - 1
     stage.send(s=n)
     stage.send(s=0)
 
@@ -309,7 +309,7 @@ def box_keys_low_order(stage, _):
     node = stage.node
     for point in wire.LOW_ORDER:
         node.last_ts += 1
-        fields = wire.native_key_fields(point, node.sign, node.port, node.last_ts, node.own[0].sid, stage.peer.sign)
+        fields = wire.native_key_fields(point, node.sign, node.port, node.last_ts, node.sid, stage.peer.sign)
         stage.send(c=json.dumps(fields).encode())
 
 

@@ -29,6 +29,7 @@ LIFETIME = 60
 MAX_AGE = 60
 FUTURE = 60
 WINDOW = 65536
+LEAST = 1100            # a padded map is never smaller, whatever the path
 AGE_BACK = 1            # clocks differ: what Python takes for the future it drops
 
 
@@ -46,31 +47,31 @@ def options():
 
 
 class Own:
-    """A session key of ours, with its counters: one sequence for each peer."""
+    """A session key of ours."""
 
     def __init__(self):
-        self.box, self.sid, self.born = wire.BoxKeys(), os.urandom(8), time.monotonic()
+        self.box, self.born = wire.BoxKeys(), time.monotonic()
         self.outer, self.inner, self.count = os.urandom(16), os.urandom(8), 0
-        self.next = {}
 
     def nonces(self):
         self.count += 1
         n = self.count.to_bytes(8, "big")
         return self.inner + n, self.outer + n
 
-    def take(self, peer):
-        n = self.next.get(peer, 0)
-        self.next[peer] = n + 1
-        return n
-
 
 class Theirs:
-    """A session key of a peer, and what came under it."""
+    """A session key of a peer."""
 
-    def __init__(self, enc, sid, at):
-        self.enc, self.sid, self.at = enc, sid, at
-        self.seen, self.top, self.nonces = set(), -1, set()
-        self.outer = None
+    def __init__(self, enc, at):
+        self.enc, self.at = enc, at
+        self.nonces, self.outer = set(), None
+
+
+class Window:
+    """The numbers that came."""
+
+    def __init__(self):
+        self.seen, self.top = set(), -1
 
     def is_new(self, s):
         if s in self.seen or s <= self.top - WINDOW:
@@ -87,6 +88,21 @@ class Peer:
         self.ts, self.told, self.own = -1, None, None
         self.answered = 0
         self.ended = None
+        self.next = {"messages": 0, "controls": 0}      # numbers that we give
+        self.begin(b"")
+
+    def begin(self, sid):
+        """A session of theirs: messages and control messages are numbered separately."""
+        self.sid, self.windows = sid, {"messages": Window(), "controls": Window()}
+
+    def number(self, kind):
+        self.next[kind] += 1
+        return self.next[kind] - 1
+
+    def missing(self):
+        """Messages that did not come, as far as the numbers tell."""
+        w = self.windows["messages"]
+        return w.top + 1 - len(w.seen)
 
     @property
     def open(self):
@@ -103,7 +119,7 @@ class Native(Node):
         self.pins = [from_text(t)[1] for t in args.pin]
         self.targets, self.peers, self.waiting = [], {}, []
         self.size = args.mtu - wire.OVERHEAD
-        self.own = [Own()]
+        self.own, self.sid = [Own()], os.urandom(8)
         self.sent_messages = self.sent_bytes = 0
         self.last = None    # of what was opened: the raw datagram, its source and its map
         self.watch(self.sock, self.on_readable)
@@ -136,7 +152,7 @@ class Native(Node):
         """The datagram with these fields of a map, in a box."""
         own = own or peer.own or self.own[0]
         if peer.native:
-            fields.setdefault("s", own.take(peer.sign))
+            fields.setdefault("s", peer.number("messages" if fields.get("p") else "controls"))
             fields.setdefault("d", 0 if self.sign.public < peer.sign else 1)
         fields = {k: v for k, v in fields.items() if v is not None}
         plain = wire.pack_map(size=fields.pop("size", self.size), **fields)
@@ -157,7 +173,7 @@ class Native(Node):
             return wire.key_fields(own.box.public, self.sign, self.port)
         ts = int(self.clock() * 1000)
         self.last_ts = ts = max(ts, getattr(self, "last_ts", 0) + 1)
-        return wire.native_key_fields(own.box.public, self.sign, self.port, ts, own.sid, to, self.args.caps.split(","))
+        return wire.native_key_fields(own.box.public, self.sign, self.port, ts, self.sid, to, self.args.caps.split(","))
 
     def hello(self):
         """First contact with those that have not answered; not with Python, whose answer nobody could read."""
@@ -174,7 +190,7 @@ class Native(Node):
     def tell_keys(self, peer):
         """In clear until a box from it has opened, in a box from then on."""
         control = self.key_message(peer.sign, peer.native)
-        peer.told = self.own[0].sid
+        peer.told = self.own[0]
         if peer.open:
             self.control_to(peer, control)
         else:
@@ -231,7 +247,7 @@ class Native(Node):
             self.after(0.3, self.end)
 
     def renew(self):
-        self.own, self.peers = [Own()], {}
+        self.own, self.sid, self.peers = [Own()], os.urandom(8), {}
         self.sign = wire.SignKeys(self.seed(self.args.identity))
         for target in self.targets:
             if not self.args.upstream:
@@ -332,7 +348,7 @@ class Native(Node):
             d = d[0] if len(d) == 1 else None
         if d != wanted:
             raise Bad("direction")
-        if not theirs.is_new(s):
+        if not peer.windows["messages" if fields.get("p") else "controls"].is_new(s):
             raise Bad("replay")
         prefix, count = data[:16], int.from_bytes(data[16:24], "big")
         if theirs.outer and theirs.outer[0] != prefix:
@@ -341,7 +357,7 @@ class Native(Node):
             self.violation("the nonce does not count")
         theirs.outer = (prefix, max(count, theirs.outer[1] if theirs.outer else 0))
         probing = b"probe" in fields.get("c", b"")
-        if size < self.size and not self.args.no_padding and not probing:
+        if size < LEAST and not self.args.no_padding and not probing:
             self.violation("not padded", size=size)
 
     def take_control(self, control, peer, source, fields, size):
@@ -362,6 +378,9 @@ class Native(Node):
             self.event("ended", said=control["ended"])
         else:
             self.event("control", said=control)
+
+    def report(self):
+        return {**self.counts, "missing": sum(p.missing() for p in self.peers.values())}
 
     def deliver(self, text, source, boxed):
         self.counts["bytes"] += len(text)
@@ -403,12 +422,14 @@ class Native(Node):
     def learn(self, peer, enc, sid, address, to, boxed):
         new = not any(t.enc == enc for t in peer.sessions)
         if new:
-            peer.sessions = [Theirs(enc, sid, time.monotonic())] + peer.sessions[:1]
+            peer.sessions = [Theirs(enc, time.monotonic())] + peer.sessions[:1]
+        if peer.sid != sid:
+            peer.begin(sid)
         peer.address = peer.address if boxed and peer.address else address
         self.event("keys", peer=to_text("vk1", peer.sign), new=new, boxed=boxed, native=peer.native, key=enc.hex())
         if not peer.native and not boxed:
             peer.own = None  # Python talks in clear: it has no key of ours, or not any more
-        if peer.told != self.own[0].sid or not to or (not peer.native and not boxed):
+        if peer.told != self.own[0] or not to or (not peer.native and not boxed):
             self.tell_keys(peer)
         if peer.native and new and (to or boxed):
             # Not at once: a stranger gets one answer, not two. Python shows by a box that it has our key.
