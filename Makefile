@@ -94,7 +94,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%-replay)
 FUZZ_LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/fuzz/obj/lib/%.o)
 
 .PHONY: all demo check unit vectors bats corpus asan valgrind layers lint soak fuzz install uninstall clean help deps
-.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-deps bench-programs FORCE
+.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-udp bench-deps bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -152,6 +152,10 @@ BARE_PKGS := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto,libsodium)
 $(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(BARE_PKGS) 2>/dev/null) $(LDLIBS)
+
+$(BUILD)/bench/udploop: $(BUILD)/tests/bench/udploop.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsodium 2>/dev/null) $(LDLIBS)
 
 $(REPLAYS): $(BUILD)/fuzz/%-replay: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(LIBVAULT)
 	@mkdir -p $(@D)
@@ -223,6 +227,10 @@ bench-programs: all $(BUILD)/bench/bareloop $(BUILD)/tests/relay
 bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_TOOLS BENCH_JSON BENCH_BEHAVIOUR
 	@$(REMAKE) bench-programs >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
+
+bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_TOOLS BENCH_JSON
+	@$(REMAKE) all $(BUILD)/bench/udploop >&2
+	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
 
 bench-deps: ## install the other tools that bench knows (Debian)
 	@tests/deps.sh bench
