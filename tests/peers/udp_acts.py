@@ -292,6 +292,7 @@ def box_control(stage, control):
 @act("control-keys-of-another")
 def box_keys_of_another(stage, _):
     stage.send(c=json.dumps(stage.stranger_keys()).encode())
+    stage.send(c=b"", k=json.dumps(stage.stranger_keys()).encode())
     stage.send(c=json.dumps(wire.key_fields(wire.BoxKeys().public, stage.someone, stage.stranger_port)).encode())
 
 
@@ -302,6 +303,7 @@ def box_keys_bad(stage, _):
         fields = {**stage.node.key_message(stage.peer.sign), **change}
         raw = json.dumps({k: v for k, v in fields.items() if v is not None}).encode()
         stage.send(c=raw, size=max(stage.node.size, len(raw) + 100))
+        stage.send(c=b"", k=raw, size=max(stage.node.size, len(raw) + 100))
 
 
 @act("control-keys-low-order")

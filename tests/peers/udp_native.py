@@ -41,7 +41,7 @@ def options():
     p.add_argument("--upstream", action="store_true", help="peers of --peer are Python's")
     p.add_argument("--no-padding", action="store_true", help="theirs may be missing, too")
     p.add_argument("--echo", action="store_true", help="what comes goes back to its sender")
-    p.add_argument("--hello", choices=("c", "k"), default="k", help="map key of the first contact")
+    p.add_argument("--hello", choices=("c", "k"), default="k", help="map key of its key messages (Python takes only c)")
     p.add_argument("--caps", default="native")
     return p
 
@@ -164,8 +164,9 @@ class Native(Node):
         now = self.clock() - back if now is None else now
         return wire.seal(plain, wire.shared_of(peer.sessions[0].enc, own.box.secret), now, inner, outer)
 
-    def control_to(self, peer, control, own=None, size=None):
-        self.transmit(self.box_to(peer, own, c=json.dumps(control).encode(), size=size or self.size), peer.address)
+    def control_to(self, peer, control, own=None, size=None, where="c"):
+        fields = {"c": b"", where: json.dumps(control).encode()}
+        self.transmit(self.box_to(peer, own, size=size or self.size, **fields), peer.address)
 
     def key_message(self, to=b"", native=True):
         own = self.own[0]
@@ -191,10 +192,11 @@ class Native(Node):
         """In clear until a box from it has opened, in a box from then on."""
         control = self.key_message(peer.sign, peer.native)
         peer.told = self.own[0]
+        where = self.args.hello if peer.native else "c"
         if peer.open:
-            self.control_to(peer, control)
+            self.control_to(peer, control, where=where)
         else:
-            self.send_clear(peer.address, "c", control)
+            self.send_clear(peer.address, where, control)
         self.event("keys sent", boxed=peer.open)
 
     def say(self, text):
@@ -327,6 +329,8 @@ class Native(Node):
         if peer.native and source != peer.address:
             self.event("roamed", to="%s:%d" % source)
             peer.address = source
+        if fields.get("k"):
+            self.take_keys(wire.control_of(fields["k"]), source, peer)
         if fields.get("c"):
             self.take_control(wire.control_of(fields["c"]), peer, source, fields, len(data))
         if fields.get("p"):
@@ -439,7 +443,7 @@ class Native(Node):
         """A restarted peer does not know us: it may have our key, which says whom we mean. At most one a second."""
         if time.monotonic() - peer.answered > 1:
             peer.answered = time.monotonic()
-            self.send_clear(source, "c", self.key_message(peer.sign))
+            self.send_clear(source, self.args.hello, self.key_message(peer.sign))
 
 
 def main():

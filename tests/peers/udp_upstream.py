@@ -6,7 +6,10 @@ to whom it knows no key of (or cannot encrypt), takes what does not open for cle
 covers anything, answers keys of strangers in a box, forgets keys after 60 s without a new message, refuses what is
 more than 60 s old or from the future, and takes at most 100 datagrams a second from an address and port.
 
-    udp_upstream.py [--v1] OPTIONS      commands on standard input, see udp_node.py
+    udp_upstream.py [--v1] OPTIONS      commands on standard input, see udp_node.py, and what an attacker can do:
+    reflect                    send back what came, from both ports
+    replay                     send again all that was sent
+    junk HOST PORT CLAIM       unusable keys to that address, for the port CLAIM
 """
 
 import collections
@@ -35,6 +38,7 @@ def options():
     p = parser(__doc__)
     p.add_argument("--v1", action="store_true", help="the older format")
     p.add_argument("--no-rate-limit", action="store_true")
+    p.add_argument("--say-port", type=int, help="say this one in key messages")
     return p
 
 
@@ -49,6 +53,7 @@ class Upstream(Node):
         self.peers = []
         self.size = args.mtu - wire.OVERHEAD
         self.recent = collections.defaultdict(collections.deque)
+        self.came, self.went = [], []
         self.make_keys()
         self.watch(self.inbox, self.on_readable)
         self.after(self.scaled(random.uniform(*REFRESH)), self.refresh)
@@ -89,13 +94,14 @@ class Upstream(Node):
         return boxed
 
     def transmit(self, data, address):
+        self.went.append((data, address))
         try:
             self.outbox.sendto(data, address)
         except OSError as e:
             self.event("error", text=str(e))
 
     def send_keys(self, address):
-        control = wire.key_fields(self.box.public, self.sign, self.port)
+        control = wire.key_fields(self.box.public, self.sign, self.args.say_port or self.port)
         boxed = self.send_map(address, c=json.dumps(control).encode())
         self.event("keys sent", to="%s:%d" % address, boxed=boxed)
 
@@ -103,6 +109,25 @@ class Upstream(Node):
         for address in self.peers:
             boxed = self.send_map(address, p=wire.compress(text))
             self.event("said", boxed=boxed)
+
+    # -- attacks --
+
+    def more_commands(self, word, rest):
+        if word == "reflect":
+            for data, source in list(self.came):
+                self.outbox.sendto(data, source)
+                self.inbox.sendto(data, source)
+        elif word == "replay":
+            for data, address in list(self.went):
+                self.outbox.sendto(data, address)
+        elif word == "junk":
+            host, port, claim = rest.split()
+            for keys in ({"enc_key": "-"}, {"enc_key": wire.b64(bytes(32))}, {"enc_key": wire.b64(bytes(31)), "sign_key": "", "signature": None}):
+                control = json.dumps({**keys, "port": int(claim)}).encode()
+                self.outbox.sendto(wire.pack_map(c=control, size=self.size), (host, int(port)))
+        else:
+            super().more_commands(word, rest)
+        self.event(word)
 
     # -- clocks --
 
@@ -140,6 +165,7 @@ class Upstream(Node):
                 self.event("error", text=str(e))
                 continue
             self.counts["datagrams"] += 1
+            self.came.append((data, source))
             if len(data) > DATAGRAM_MAX:
                 self.drop("too large")
             elif self.over_rate(source):
