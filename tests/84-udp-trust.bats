@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+# Goal of this story: who may talk to vault-udp, who it talks to, and the exit statuses of all tools where they apply.
+
+# shellcheck disable=SC2016 # the dollars belong to jq
+
+load helper
+load udp
+
+setup() { udp_setup; }
+
+# told ARGS...: vault-udp to its end with the configuration of b. Sets status; out and err.
+told() {
+	status=0
+	XDG_CONFIG_HOME=$PWD/b.config bounded "${SECONDS_MOST:-20}" vault_udp -l 127.0.0.1:0 --framing=lines "$@" >out 2>err <"${INPUT:-/dev/null}" ||
+	    status=$?
+}
+
+two() {
+	person a
+	person b
+	echo message >message
+}
+
+@test "pinned keys on both sides: silent, delivered, 0" {
+	two
+	udp a --quiet --framing=lines --remote-key "${KEY[b]}"
+	INPUT=message told --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	arrives a.out 1
+	cmp a.out message
+	assert_equal "$(cat err)" ''
+}
+
+@test "another key than the pinned one: nothing is sent, status 5" {
+	two
+	person c
+	udp a --framing=lines
+	INPUT=message told --remote-key "${KEY[c]}" "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 5
+	assert_equal "$(cat a.out)" ''
+	grep -qi 'key' err
+}
+
+@test "a peer that is not in authorized_keys is not heard; one that is, is" {
+	two
+	person c
+	echo "${KEY[c]} c" >allowed
+	udp a --quiet --framing=lines -a allowed
+	INPUT=message SECONDS_MOST=8 told -w 2s --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+	[ "$status" = 4 ] || [ "$status" = 5 ]
+	assert_equal "$(cat a.out)" ''
+	cp -r c.config/. b.config
+	INPUT=message told --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	arrives a.out 1
+}
+
+@test "without any rule a key is accepted on first use, with a warning on both sides" {
+	two
+	udp a --framing=lines
+	INPUT=message told "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	arrives a.out 1
+	grep -q 'vault-udp: ' err
+	grep -q 'vault-udp: ' a.err
+	grep -qF "${KEY[a]}" err || grep -qiE 'SHA256|key' err
+}
+
+@test "nobody answers: status 4 in time, and it says who" {
+	relay r --to 127.0.0.1:9
+	tell r block
+	echo message >message
+	INPUT=message told -w 1s "127.0.0.1:${PORT[r]}"
+	assert_equal "$status" 4
+	grep -qF "127.0.0.1:${PORT[r]}" err
+}
+
+@test "a peer that goes away after messages were lost: status 6" {
+	two
+	udp a --quiet --framing=lines
+	relay r --to "127.0.0.1:${PORT[a]}"
+	udp b --quiet --framing=lines --linger 2s "127.0.0.1:${PORT[r]}"
+	tell b one
+	arrives a.out 1
+	tell r block
+	tell b lost
+	stop b TERM
+	assert_equal "$status" 6
+}
+
+@test "usage: the option and the reason, status 2" {
+	local args
+	while read -r args; do
+		# shellcheck disable=SC2086
+		told $args
+		assert_equal "$args: $status" "$args: 2"
+		grep -q "^vault-udp: " err
+		grep -q "Try 'vault-udp --help'" err
+		[ ! -s out ]
+	done <<-END
+		--framing=words 127.0.0.1:5000
+		--mtu=12 127.0.0.1:5000
+		--lifetime=never-ever 127.0.0.1:5000
+		--pace=fast 127.0.0.1:5000
+		--wire=v7 127.0.0.1:5000
+		--rate-limit=-1 127.0.0.1:5000
+		--no-such-option
+		127.0.0.1
+		127.0.0.1:70000
+	END
+}
+
+@test "a port that is taken, a name that nobody knows: 3; a secret that others can read: 9" {
+	two
+	udp a --quiet
+	run bounded 10 vault_udp -l "127.0.0.1:${PORT[a]}" </dev/null
+	assert_equal "$status" 3
+	told no-such-host.invalid:5000
+	assert_equal "$status" 3
+	chmod 644 b.config/vault-tools/identity
+	told "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 9
+}
+
+@test "its output cannot be written: 1" {
+	[ -c /dev/full ] || skip 'no /dev/full'
+	two
+	: >full.ready
+	XDG_CONFIG_HOME=$PWD/a.config spawn vault_udp -l 127.0.0.1:0 --quiet --framing=lines --ready-fd 9 9>full.ready >/dev/full 2>full.err </dev/null
+	PID["full"]=$SPAWN_PID
+	ready full
+	INPUT=message told --quiet "127.0.0.1:${PORT[full]}"
+	ends full 20
+	assert_equal "$status" 1
+	grep -q 'vault-udp: .*No space' full.err
+}
+
+@test "--help and --version go to standard output with status 0" {
+	run -0 --separate-stderr bounded 10 vault_udp --help
+	[ -n "$output" ] && [ -z "$stderr" ]
+	run -0 --separate-stderr bounded 10 vault_udp --version
+	[[ $output == 'vault-udp (vault-tools) '* ]]
+}
+
+@test "SIGTERM and SIGINT end it with 0 when nothing was cut" {
+	udp a --quiet --framing=lines
+	stop a TERM
+	assert_equal "$status" 0
+	VT_WRAP="vt_interruptible $VT_WRAP" udp a --quiet --framing=lines
+	stop a INT
+	[ "$status" = 0 ] || [ "$status" = 130 ]
+}
+
+# A shell without job control lets what it starts in the background ignore SIGINT, and our tools respect that.
+vt_interruptible() {
+	trap - INT QUIT
+	exec "$@"
+}
