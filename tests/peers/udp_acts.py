@@ -321,6 +321,20 @@ def box_large(stage, _):
         stage.send(p=b"", size=n, x=b"unknown")
 
 
+# ---- amplification ----
+
+@act("draw-native", "draw-upstream")
+def draw(stage, name):
+    """One good key message, whose source could be anybody's: it may be answered, once."""
+    someone, port = wire.SignKeys(), stage.stranger_port
+    if name == "draw-native":
+        raw = json.dumps(wire.native_key_fields(wire.BoxKeys().public, someone, port, int(stage.node.clock() * 1000), b"stranger")).encode()
+        stage.fire(wire.pack_map(k=raw, size=stage.node.size))
+    else:
+        stage.fire(wire.pack_map(c=json.dumps(wire.key_fields(wire.BoxKeys().public, someone, port)).encode(), size=stage.node.size))
+    stage.breathe(6)
+
+
 # ---- floods ----
 
 def sources(count, address):

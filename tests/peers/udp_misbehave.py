@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Attack a native Vault UDP peer: an honest session, and between its messages something that must not matter.
 
-    udp_misbehave.py --to HOST:PORT OPTIONS ACT...      names, beginnings of names, or 'all' (all but the floods)
+    udp_misbehave.py --to HOST:PORT OPTIONS ACT...      names, beginnings of names, or 'all' (all but floods and draws)
     udp_misbehave.py list                               the names
 
 For each act: the message 'before ACT', the act, the message 'after ACT', which is followed by a ping: a JSON line says
@@ -153,7 +153,7 @@ class Stage:
 def chosen(words):
     names = []
     for w in words:
-        names += [n for n in ACTS if n == w or (w == "all" and not n.startswith("flood")) or
+        names += [n for n in ACTS if n == w or (w == "all" and not n.startswith(("flood", "draw"))) or
                   (w.endswith("-") and n.startswith(w))]
     if not names:
         sys.exit("no such act: %s" % " ".join(words))
