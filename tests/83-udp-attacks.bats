@@ -64,9 +64,20 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 	if [ -z "$VT_WRAP" ] && [ "$VT_SLOW" = 1 ]; then [ "$(memory "${PID[a]}")" -lt 65536 ]; fi
 }
 
-@test "floods where every key is accepted: those who were there first stay" {
+@test "floods where every key is accepted: those who were there first stay, and newcomers are let in" {
 	udp a --quiet --framing=lines
 	misbehave 55 flood-keys
+	only_honest
+	native new --peer "127.0.0.1:${PORT[a]}"
+	eventually 20 said new '.event == "open"'
+	tell new 'say I am new'
+	eventually 20 has a.out 'I am new'
+}
+
+@test "one key message of a stranger draws no more bytes than it had, however long one waits" {
+	udp a --quiet --framing=lines
+	misbehave 40 draw-
+	[ "$(lines_of acts)" = 2 ]
 	only_honest
 }
 
