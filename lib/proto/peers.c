@@ -38,6 +38,7 @@ struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t no
 
 	if (!p)
 		return NULL;
+	t->lost += peer_lost(p);
 	peers_free(p);
 	p->state = PEER_AWAIT;
 	p->id = ++t->last_id;

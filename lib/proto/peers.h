@@ -134,6 +134,7 @@ struct peers {
 	size_t count, used; /* those from [used] on never were used */
 	struct peer *last;  /* found last by address: datagrams come in rows */
 	unsigned last_id;
+	uint64_t lost; /* by peers whose slots were given to others */
 };
 
 bool address_same(const struct udp_address *a, const struct udp_address *b);

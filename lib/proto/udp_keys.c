@@ -274,7 +274,7 @@ static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, st
 	new_key = !p->have[0] || memcmp(p->theirs[0], k->enc, 32) != 0;
 	learn_native(u, p, k, &m->from, boxed != NULL);
 	m->peer = p;
-	if (!boxed && !k->has_to)
+	if (!boxed && (!k->has_to || new_key))
 		reply(u, p, &m->from, whole);
 	/* A box to its new key tells it that we have it; what comes back tells us the same. */
 	if (k->has_to && (new_key || p->state != PEER_UP))

@@ -1,0 +1,407 @@
+#include "udp_loop.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "resolve.h"
+#include "route_mtu.h"
+#include "udp_end.h"
+#include "udp_report.h"
+#include "udp_stdio.h"
+
+#define MTU_DEFAULT 1500
+#define RECEIVE_SHARE 1024 /* datagrams before others have their turn */
+#define ENGINE_ROUNDS 8
+
+void udp_loop_clock(struct udp_loop *l)
+{
+	struct timespec mono, wall;
+
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	udp_clock(l->engine, (int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000,
+	    (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000);
+}
+
+/* ---- hooks of the engine ---- */
+
+static void on_send(void *owner, const struct udp_address *to, const uint8_t *bytes, size_t n)
+{
+	struct udp_loop *l = owner;
+	uint8_t *at = udp_socket_room(&l->socket, n);
+
+	/* What the engine has to say is said again if it gets lost. */
+	if (!at && udp_socket_flush(&l->socket))
+		at = udp_socket_room(&l->socket, n);
+	if (!at)
+		return;
+	memcpy(at, bytes, n);
+	udp_socket_put(&l->socket, to, n);
+}
+
+static bool on_judge(void *owner, struct peer *p)
+{
+	struct udp_loop *l = owner;
+	bool good = udp_judge_accept(l->o->judge, p);
+
+	if (!good)
+		udp_report_event(l, "refused", p, "key");
+	return good;
+}
+
+/* Every message is padded to the size in use, so what loopback could carry at once would be a waste. */
+static size_t on_limit(void *owner, const struct udp_address *at)
+{
+	const struct udp_loop *l = owner;
+	bool v4 = udp_address_is_v4(at), loopback = false;
+	struct sockaddr_storage sa;
+	socklen_t len = udp_address_to(&sa, at, v4 ? AF_INET : AF_INET6);
+	size_t headers = v4 ? 28 : 48, mtu = l->o->mtu;
+
+	if (mtu == 0) {
+		mtu = route_mtu((struct sockaddr *)&sa, len, &loopback);
+		if (mtu == 0 || (loopback && mtu > MTU_DEFAULT))
+			mtu = MTU_DEFAULT;
+	}
+	if (mtu > DATAGRAM_MAX + headers)
+		mtu = DATAGRAM_MAX + headers;
+	return mtu > headers ? mtu - headers : 0;
+}
+
+static void tell_up(struct udp_loop *l, struct peer *p)
+{
+	char at[ADDRESS_TEXTMAX], key[KEYTEXT_MAX];
+
+	log_info(1, "%s: talking to %s, key %s", udp_address_text(at, &p->at), udp_report_kind(p), udp_judge_text(p, key));
+	if (p->kind != PEER_NATIVE && !p->up_once)
+		log_warn("%s speaks %s: nothing there confirms that messages arrive", at, udp_report_kind(p));
+	udp_report_event(l, "connect", p, NULL);
+}
+
+static void tell_confirmed(struct udp_loop *l, struct peer *p)
+{
+	char at[ADDRESS_TEXTMAX];
+
+	if (p->confirmed_messages < p->next_message)
+		log_error("%s: %llu of %llu messages were lost on the way", udp_address_text(at, &p->at),
+		    (unsigned long long)(p->next_message - p->confirmed_messages), (unsigned long long)p->next_message);
+	udp_report_event(l, "confirmed", p, NULL);
+}
+
+static void on_event(void *owner, enum udp_event what, struct peer *p)
+{
+	struct udp_loop *l = owner;
+	char at[ADDRESS_TEXTMAX];
+
+	udp_address_text(at, &p->at);
+	switch (what) {
+	case UDP_EVENT_UP:
+		tell_up(l, p);
+		break;
+	case UDP_EVENT_DOWN:
+		log_warn("%s: silent, given up%s", at, p->wanted ? " for now" : "");
+		udp_report_event(l, "disconnect", p, "silent");
+		break;
+	case UDP_EVENT_MOVED:
+		log_info(1, "%s: peer %u is there now", at, p->id);
+		udp_report_event(l, "moved", p, NULL);
+		break;
+	case UDP_EVENT_SIZED:
+		log_info(2, "%s: datagrams of %zu bytes", at, p->size);
+		udp_report_event(l, "size", p, NULL);
+		break;
+	case UDP_EVENT_ENDED:
+		log_info(1, "%s: has ended, %llu messages came, %llu were lost", at, (unsigned long long)p->messages.received,
+		    (unsigned long long)peer_lost(p));
+		udp_report_event(l, "end", p, NULL);
+		break;
+	case UDP_EVENT_CONFIRMED:
+		tell_confirmed(l, p);
+		break;
+	case UDP_EVENT_BYE:
+		log_info(1, "%s: left", at);
+		udp_report_event(l, "disconnect", p, "left");
+		break;
+	}
+}
+
+/* ---- hooks of the socket ---- */
+
+static bool on_room(void *owner)
+{
+	const struct udp_loop *l = owner;
+
+	return udp_stdio_room(l) && !l->leaving;
+}
+
+static void on_received(void *owner, const struct udp_address *from, uint8_t *bytes, size_t n)
+{
+	struct udp_loop *l = owner;
+	struct udp_message m;
+
+	if (udp_receive(l->engine, from, bytes, n, &m) != UDP_MESSAGE)
+		return;
+	udp_stdio_take(l, &m);
+	if (l->o->max_messages > 0 && l->delivered >= l->o->max_messages)
+		l->leaving = true;
+}
+
+static void on_unsent(void *owner, const struct udp_address *to, size_t n, int error)
+{
+	struct udp_loop *l = owner;
+	struct peer *p = peers_by_address(&l->engine->peers, to);
+	char at[ADDRESS_TEXTMAX];
+
+	if (error == EMSGSIZE && p) {
+		/* A probe was larger than the interface takes, or the route has changed. */
+		udp_too_large(l->engine, p, on_limit(l, to) < n ? on_limit(l, to) : n - 1);
+		return;
+	}
+	log_info(1, "%s: a datagram was not sent: %s", udp_address_text(at, to), strerror(error));
+}
+
+/* ---- peers ---- */
+
+bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p)
+{
+	char text[ADDRESS_TEXTMAX];
+	const char *label;
+
+	if (p->state < PEER_AWAIT)
+		return false;
+	if (!l->o->to)
+		return true;
+	label = udp_judge_label(l->o->judge, p);
+	return strcmp(l->o->to, udp_address_text(text, &p->at)) == 0 || (label && strcmp(l->o->to, label) == 0) ||
+	    (p->has_sign && strcmp(l->o->to, udp_judge_text(p, text)) == 0);
+}
+
+static int add_peers(struct udp_loop *l, struct error *e)
+{
+	for (size_t i = 0; i < l->o->peer_count; i++) {
+		const struct address *a = &l->o->peers[i];
+		struct socket_options o = l->o->socket;
+		struct addrinfo *list;
+		struct udp_address at;
+
+		if (l->socket.family == AF_INET)
+			o.family = AF_INET;
+		list = resolve(a->host, a->port, &o, clock_ms() + l->o->handshake_ms, e);
+		if (!list)
+			return -1;
+		(void)udp_address_from(&at, list->ai_addr);
+		freeaddrinfo(list);
+		if (!udp_add(l->engine, &at, (int)i))
+			return error_set(e, ERROR_USAGE, BLAME_LOCAL, "more peers than --max-peers allows");
+	}
+	return 0;
+}
+
+/* ---- the loop ---- */
+
+static void watch(struct udp_loop *l, ev_io *w, bool wanted)
+{
+	if (wanted && !ev_is_active(w) && w->fd >= 0)
+		ev_io_start(l->loop, w);
+	else if (!wanted && ev_is_active(w))
+		ev_io_stop(l->loop, w);
+}
+
+/* Regular files cannot be waited for: they are always ready. */
+static void rearm(struct udp_loop *l)
+{
+	int64_t now = clock_ms(), at = udp_end_deadline(l);
+	double wait;
+
+	if (l->engine->deadline < at)
+		at = l->engine->deadline;
+	watch(l, &l->sock_in, udp_stdio_room(l));
+	watch(l, &l->sock_out, l->socket.count > 0);
+	watch(l, &l->app_in, udp_stdio_wants(l));
+	watch(l, &l->app_out, l->out_from < l->out_to && !l->broken_output);
+	ev_timer_stop(l->loop, &l->tick);
+	wait = at <= now ? 0. : at == INT64_MAX ? 3600. : (double)(at - now) / 1000;
+	ev_timer_set(&l->tick, wait, 0.);
+	ev_timer_start(l->loop, &l->tick);
+}
+
+void udp_loop_step(struct udp_loop *l)
+{
+	udp_loop_clock(l);
+	for (int i = 0; i < ENGINE_ROUNDS && l->engine->deadline <= l->engine->now; i++)
+		udp_tick(l->engine);
+	udp_stdio_flush(l);
+	(void)udp_socket_flush(&l->socket);
+	if (udp_end_check(l)) {
+		ev_break(l->loop, EVBREAK_ALL);
+		return;
+	}
+	rearm(l);
+}
+
+static void on_sock_in(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct udp_loop *l = w->data;
+
+	(void)loop;
+	(void)events;
+	udp_loop_clock(l);
+	(void)udp_socket_receive(&l->socket, RECEIVE_SHARE);
+	udp_loop_step(l);
+}
+
+static void on_app_in(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct udp_loop *l = w->data;
+
+	(void)loop;
+	(void)events;
+	udp_loop_clock(l);
+	udp_stdio_pump(l);
+	udp_loop_step(l);
+}
+
+static void on_step(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct udp_loop *l = w->data;
+
+	(void)loop;
+	(void)events;
+	udp_stdio_flush(l);
+	/* What waited for room for it. */
+	if (l->socket.arrivals && udp_stdio_room(l)) {
+		udp_loop_clock(l);
+		(void)udp_socket_receive(&l->socket, 0);
+	}
+	udp_loop_step(l);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	udp_loop_step(w->data);
+}
+
+static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
+{
+	struct udp_loop *l = w->data;
+
+	(void)loop;
+	(void)events;
+	udp_report_stats(l, l->o->stats == REPORT_JSON || l->o->log_json ? REPORT_JSON : REPORT_TEXT, -1);
+}
+
+static void on_signal(int number, void *owner)
+{
+	struct udp_loop *l = owner;
+
+	if (l->signal)
+		l->leaving = true;
+	l->signal = number;
+	udp_loop_stop(l);
+	udp_loop_step(l);
+}
+
+void udp_loop_stop(struct udp_loop *l)
+{
+	l->leaving = true;
+}
+
+/* ---- start and end ---- */
+
+static int make_engine(struct udp_loop *l, struct error *e)
+{
+	const struct udp_options *o = l->o;
+	struct udp_config c = {.throwaway = o->throwaway, .v1 = o->v1, .opportunistic = o->opportunistic, .padding = o->padding,
+	    .level = o->level, .lifetime_ms = o->lifetime_ms, .max_age_ms = o->max_age_ms, .skew_ms = o->skew_ms,
+	    .rate_limit = o->rate_limit, .pace = o->pace, .probe = o->mtu == 0, .receive_buffer = l->socket.buffer,
+	    .strangers = !o->judge->explicit && !o->judge->has_list && o->judge->trust != JUDGE_STRICT, .rng = secret_rng};
+	uint8_t public[32];
+
+	crypto_sign_seed_keypair(public, c.sign_secret, o->identity->bytes);
+	c.hooks = (struct udp_hooks){on_send, on_judge, on_event, on_limit, l};
+	l->engine = calloc(1, sizeof *l->engine);
+	l->slots = calloc(o->table, sizeof *l->slots);
+	l->cache = calloc(o->table * o->replay_cache + 1, sizeof *l->cache);
+	if (l->engine && l->slots && l->cache) {
+		udp_init(l->engine, &c, l->slots, o->table, l->cache, o->replay_cache);
+		l->engine->port = l->socket.port;
+	}
+	secret_wipe(&c, sizeof c);
+	if (!l->engine || !l->slots || !l->cache)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for peers");
+	udp_loop_clock(l);
+	return 0;
+}
+
+static void watchers(struct udp_loop *l)
+{
+	ev_io_init(&l->sock_in, on_sock_in, l->socket.fd, EV_READ);
+	ev_io_init(&l->sock_out, on_step, l->socket.fd, EV_WRITE);
+	ev_io_init(&l->app_in, on_app_in, l->ep->in_fd, EV_READ);
+	ev_io_init(&l->app_out, on_step, l->ep->out_fd, EV_WRITE);
+	ev_timer_init(&l->tick, on_tick, 0., 0.);
+	ev_signal_init(&l->usr1, on_usr1, SIGUSR1);
+	l->sock_in.data = l->sock_out.data = l->app_in.data = l->app_out.data = l->tick.data = l->usr1.data = l;
+	ev_signal_start(l->loop, &l->usr1);
+	signals_start(&l->signals, l->loop, on_signal, l);
+}
+
+static int setup(struct udp_loop *l, struct error *e)
+{
+	const struct udp_options *o = l->o;
+	char print[FINGERPRINT_MAX];
+
+	l->began = clock_ms();
+	if (udp_stdio_open(l, e) < 0 || udp_socket_open(&l->socket, &o->at, &o->socket, e) < 0)
+		return -1;
+	l->socket.hooks = (struct udp_socket_hooks){on_room, on_received, on_unsent, l};
+	if (make_engine(l, e) < 0 || add_peers(l, e) < 0)
+		return -1;
+	watchers(l);
+	if (key_fingerprint(print, o->identity) != KEYTEXT_OK)
+		print[0] = '\0';
+	log_info(1, "UDP %s port %u, key fingerprint %s", l->socket.host, l->socket.port, print);
+	if (o->opportunistic)
+		log_warn("warning: --opportunistic: messages may go and come in clear, where anyone can read and write them");
+	return udp_report_ready(l, e);
+}
+
+static void release(struct udp_loop *l)
+{
+	udp_stdio_close(l);
+	if (l->engine)
+		udp_free(l->engine);
+	udp_socket_close(&l->socket);
+	free(l->engine);
+	free(l->slots);
+	free(l->cache);
+}
+
+int udp_loop_run(const struct udp_options *o)
+{
+	struct udp_loop l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .socket = {.fd = -1}};
+	int status;
+
+	if (setup(&l, &l.error) == 0) {
+		udp_loop_step(&l);
+		ev_run(l.loop, 0);
+		udp_end_leave(&l);
+		signals_stop(&l.signals);
+		ev_signal_stop(l.loop, &l.usr1);
+	}
+	status = udp_end_status(&l);
+	if (o->stats != REPORT_NONE && l.engine)
+		udp_report_stats(&l, o->stats, status);
+	release(&l);
+	return status;
+}
