@@ -43,7 +43,7 @@ known() {
 }
 
 # figures NAME: its --stats=json.
-figures() { grep '^{' "$1.err" | tail -n 1; }
+figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1; }
 
 @test "losses, duplicates and reordering: nothing wrong or twice, what is lost is counted to the message, status 6" {
 	local n side other lost=0
@@ -65,7 +65,7 @@ figures() { grep '^{' "$1.err" | tail -n 1; }
 		[ "$(sort $side.out | comm -23 - <(sort $other))" = '' ]
 		figures $side >figures
 		jq -e --argjson n "$n" --argjson got "$(lines_of $side.out)" \
-		    '.messages_sent == $n and .messages_received == $got and .messages_lost == $n - $got and .messages_lost > 0' figures
+		    '.messages_sent == $n and .messages_received == $got and .lost == $n - $got and .lost > 0' figures
 	done
 }
 

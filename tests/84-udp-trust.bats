@@ -75,17 +75,31 @@ two() {
 	grep -qF "127.0.0.1:${PORT[r]}" err
 }
 
-@test "a peer that goes away after messages were lost: status 6" {
+@test "a peer that is not there any more when the end is told: status 6, in time" {
 	two
 	udp a --quiet --framing=lines
 	relay r --to "127.0.0.1:${PORT[a]}"
-	udp b --quiet --framing=lines --linger 2s "127.0.0.1:${PORT[r]}"
+	udp b --quiet --framing=lines "127.0.0.1:${PORT[r]}"
 	tell b one
 	arrives a.out 1
 	tell r block
 	tell b lost
-	stop b TERM
+	hush b
+	ends b 40
 	assert_equal "$status" 6
+	grep -q 'confirm' b.err
+}
+
+@test "stopped by a signal: 143 where something was to be sent, 0 where it only waited for peers" {
+	two
+	udp a --quiet --framing=lines
+	udp b --quiet --framing=lines "127.0.0.1:${PORT[a]}"
+	tell b one
+	arrives a.out 1
+	stop b
+	assert_equal "$status" 143
+	stop a
+	assert_equal "$status" 0
 }
 
 @test "usage: the option and the reason, status 2" {
@@ -140,19 +154,4 @@ two() {
 	[ -n "$output" ] && [ -z "$stderr" ]
 	run -0 --separate-stderr bounded 10 vault_udp --version
 	[[ $output == 'vault-udp (vault-tools) '* ]]
-}
-
-@test "SIGTERM and SIGINT end it with 0 when nothing was cut" {
-	udp a --quiet --framing=lines
-	stop a TERM
-	assert_equal "$status" 0
-	VT_WRAP="vt_interruptible $VT_WRAP" udp a --quiet --framing=lines
-	stop a INT
-	[ "$status" = 0 ] || [ "$status" = 130 ]
-}
-
-# A shell without job control lets what it starts in the background ignore SIGINT, and our tools respect that.
-vt_interruptible() {
-	trap - INT QUIT
-	exec "$@"
 }

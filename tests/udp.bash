@@ -22,8 +22,21 @@ open_tell() {
 	TELL[$1]=$fd
 }
 
-# tell NAME TEXT...: a line to its standard input.
+# tell NAME TEXT...: a line to its standard input. hush NAME: that was all.
 tell() { printf '%s\n' "${*:2}" >&"${TELL[$1]}"; }
+hush() {
+	local fd=${TELL[$1]}
+	unset "TELL[$1]"
+	exec {fd}>&-
+}
+
+# alone COMMAND...: run it without the pipes to others (and its own other end), which it would keep open.
+alone() {
+	local fd
+	for fd in "${TELL[@]}"; do exec {fd}>&-; done
+	vt_words "$@"
+	exec "${vt_command[@]}"
+}
 
 # ready NAME: its --ready-fd line has come; sets PORT, KEY.
 ready() {
@@ -45,7 +58,7 @@ py() {
 	: >"$name.ready"
 	: >"$name.events"
 	: >"$name.recv"
-	spawn "$PYTHON" "$ROOT/tests/$program" --ready-fd 9 "${files[@]}" --life "$(scaled 100)" "$@" \
+	spawn alone "$PYTHON" "$ROOT/tests/$program" --ready-fd 9 "${files[@]}" --life "$(scaled 100)" "$@" \
 	    9>"$name.ready" <&"${TELL[$name]}" 2>"$name.err"
 	PID[$name]=$SPAWN_PID
 	ready "$name"
@@ -71,7 +84,7 @@ udp() {
 		open_tell "$name"
 		input=/dev/fd/${TELL[$name]}
 	fi
-	XDG_CONFIG_HOME=$PWD/$name.config spawn vault_udp -l "${UDP_AT:-127.0.0.1:0}" --ready-fd 9 "$@" 9>"$name.ready" <"$input" \
+	XDG_CONFIG_HOME=$PWD/$name.config spawn alone vault_udp -l "${UDP_AT:-127.0.0.1:0}" --ready-fd 9 "$@" 9>"$name.ready" <"$input" \
 	    >"$name.out" 2>"$name.err"
 	PID[$name]=$SPAWN_PID
 	ready "$name"
