@@ -198,7 +198,6 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	known --framing=lines --lifetime=1s --until-end
 	udp a "${A[@]}"
 	relay r --to "127.0.0.1:${PORT[a]}" --sniff PLAINLY
-	native n --peer "127.0.0.1:${PORT[r]}"
 	udp b "${B[@]}" "127.0.0.1:${PORT[r]}"
 	for ((i = 0; i < n; i++)); do
 		tell a "PLAINLY down $i"

@@ -46,7 +46,8 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 	only_honest
 	if [ -z "$VT_WRAP" ] && [ "$VT_SLOW" = 1 ]; then [ "$(memory "${PID[a]}")" -lt 65536 ]; fi
 	stop a
-	assert_equal "$status" 0
+	# Some of what it sent could not be unpacked, and it claimed ends that were none: that is loss.
+	assert_equal "$status" 6
 }
 
 @test "the same where every key is accepted on first use" {
@@ -101,7 +102,7 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 # with_python: a talks to u, a Python peer, and said hello.
 with_python() {
 	upstream u --scale 4 --no-rate-limit
-	udp a --quiet --framing=lines "$@" "127.0.0.1:${PORT[u]}"
+	udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}"
 	tell u "peer 127.0.0.1 ${PORT[a]}"
 	eventually 30 said u '.event == "keys"'
 	tell u 'say hello'

@@ -35,7 +35,7 @@ two() {
 	two
 	person c
 	udp a --framing=lines
-	INPUT=message told --remote-key "${KEY[c]}" "127.0.0.1:${PORT[a]}"
+	INPUT=message told -w 2s --remote-key "${KEY[c]}" "127.0.0.1:${PORT[a]}"
 	assert_equal "$status" 5
 	assert_equal "$(cat a.out)" ''
 	grep -qi 'key' err
@@ -119,7 +119,6 @@ two() {
 		--wire=v7 127.0.0.1:5000
 		--rate-limit=-1 127.0.0.1:5000
 		--no-such-option
-		127.0.0.1
 		127.0.0.1:70000
 	END
 }
