@@ -408,7 +408,7 @@ static int check_operands(struct udp_args *u, const struct common_args *a)
 		if (at->is_unix || at->any_host)
 			return common_usage(PROG, "'%s' is no peer: give HOST:PORT", a->operands[i]);
 		if (!at->has_port)
-			at->port = PORT_DEFAULT;
+			return common_usage(PROG, "'%s' has no port: give HOST:PORT", a->operands[i]);
 		if (at->port == 0)
 			return common_usage(PROG, "'%s': port 0 is nobody's", a->operands[i]);
 	}

@@ -121,7 +121,7 @@ struct peer {
 	/* ---- ends ---- */
 	bool end_sent, end_confirmed, end_due;
 	int end_tries;
-	uint64_t sent_bytes, received_bytes; /* of this association */
+	uint64_t sent_bytes, delivered, received_bytes; /* of this association */
 	uint64_t confirmed_messages;  /* what the peer says it got */
 	bool their_end;		      /* it has said how much there was */
 	bool ended;		      /* and we have answered */

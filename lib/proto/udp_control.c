@@ -195,7 +195,7 @@ static void ended(struct udp *u, struct peer *p)
 	char json[128];
 
 	p->ended = true;
-	snprintf(json, sizeof json, "{\"ended\":{\"messages\":%llu,\"bytes\":%llu}}", (unsigned long long)p->messages.received,
+	snprintf(json, sizeof json, "{\"ended\":{\"messages\":%llu,\"bytes\":%llu}}", (unsigned long long)p->delivered,
 	    (unsigned long long)p->received_bytes);
 	udp_send_control(u, p, json, p->size);
 	if (first)
@@ -362,7 +362,8 @@ void udp_control_tick(struct udp *u, struct peer *p)
 {
 	if (p->kind != PEER_NATIVE || p->state < PEER_KEYED)
 		return;
-	if (due(u, p->ping_at))
+	/* One that nobody asked for, and that proved nothing yet, is not talked to again and again. */
+	if ((p->state == PEER_UP || p->wanted) && due(u, p->ping_at))
 		udp_ping(u, p);
 	if (p->state != PEER_UP)
 		return;

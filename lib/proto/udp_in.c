@@ -180,6 +180,7 @@ static enum udp_outcome deliver(struct udp *u, struct udp_message *m, struct pee
 	if (p) {
 		p->n.messages_received++;
 		p->n.bytes_received += m->len;
+		p->delivered++;
 		p->received_bytes += m->len;
 		p->last_data_at = u->now;
 	}
@@ -189,12 +190,12 @@ static enum udp_outcome deliver(struct udp *u, struct udp_message *m, struct pee
 static enum udp_outcome take_native(struct udp *u, struct udp_message *m, struct peer *p, const struct opening *o,
     const uint8_t *nonce, const struct envelope *e, size_t whole)
 {
-	bool control = e->c != NULL || e->k != NULL;
+	bool control = e->clen > 0 || e->klen > 0;
 	struct replay_window *w = control ? &p->controls : &p->messages;
 	enum replay_verdict seen;
 
 	/* Either a message or something of the protocol's own: they are numbered apart. */
-	if (!e->has_s || !e->has_d || control == (e->p != NULL) || (e->c && e->k))
+	if (!e->has_s || !e->has_d || control == (e->plen > 0) || (e->clen > 0 && e->klen > 0))
 		return udp_drop(u, m, p, UDP_DROP_MAP);
 	if (!native_direction(u, p, e))
 		return udp_drop(u, m, p, UDP_DROP_REFLECTED);
@@ -204,15 +205,12 @@ static enum udp_outcome take_native(struct udp *u, struct udp_message *m, struct
 	if (seen == REPLAY_SEEN || seen == REPLAY_OLD)
 		return udp_drop(u, m, p, UDP_DROP_REPLAY);
 	heard(u, p, m, o, nonce, seen == REPLAY_NEW);
-	if (!control) {
-		if (deliver(u, m, p, e) == UDP_DROPPED)
-			return UDP_DROPPED;
-		p->n.late += seen == REPLAY_LATE;
-		replay_note(w, e->s);
-		return UDP_MESSAGE;
-	}
 	replay_note(w, e->s);
-	if (e->k)
+	if (!control) {
+		p->n.late += seen == REPLAY_LATE;
+		return deliver(u, m, p, e);
+	}
+	if (e->klen > 0)
 		return udp_take_key(u, m, p, e->k, e->klen, whole);
 	return udp_take_control(u, m, p, e->c, e->clen, whole);
 }
@@ -261,7 +259,7 @@ static enum udp_outcome take_clear(struct udp *u, struct udp_message *m, struct 
 {
 	enum udp_outcome outcome = UDP_QUIET;
 
-	if (e->k)
+	if (e->klen > 0)
 		return udp_take_key(u, m, NULL, e->k, e->klen, n);
 	if (e->clen > 0)
 		outcome = udp_take_key(u, m, NULL, e->c, e->clen, n);

@@ -274,12 +274,15 @@ static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, st
 	new_key = !p->have[0] || memcmp(p->theirs[0], k->enc, 32) != 0;
 	learn_native(u, p, k, &m->from, boxed != NULL);
 	m->peer = p;
+	/* A box to its new key tells it that we have it; what comes back tells us the same. One that proved nothing yet
+	 * gets one datagram for one. */
 	if (!boxed && (!k->has_to || new_key))
 		reply(u, p, &m->from, whole);
-	/* A box to its new key tells it that we have it; what comes back tells us the same. */
-	if (k->has_to && (new_key || p->state != PEER_UP))
+	if (k->has_to && (p->state == PEER_UP ? new_key : !new_key || p->wanted))
 		udp_ping(u, p);
-	if (p->state == PEER_KEYED) {
+	if (p->state == PEER_KEYED && !p->wanted)
+		p->knock_at = 0;
+	if (p->state == PEER_KEYED && p->wanted) {
 		p->knock_at = u->now + RETRY_MS;
 		udp_wake(u, p->knock_at);
 	}

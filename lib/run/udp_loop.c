@@ -177,8 +177,9 @@ bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p)
 
 	if (p->state < PEER_AWAIT)
 		return false;
+	/* Where peers are named, what they are sent is not for others who come. */
 	if (!l->o->to)
-		return true;
+		return p->wanted || l->o->peer_count == 0;
 	label = udp_judge_label(l->o->judge, p);
 	return strcmp(l->o->to, udp_address_text(text, &p->at)) == 0 || (label && strcmp(l->o->to, label) == 0) ||
 	    (p->has_sign && strcmp(l->o->to, udp_judge_text(p, text)) == 0);
@@ -240,6 +241,8 @@ void udp_loop_step(struct udp_loop *l)
 		udp_tick(l->engine);
 	udp_stdio_flush(l);
 	(void)udp_socket_flush(&l->socket);
+	if (l->in.from < l->in.to || l->in.eof)
+		udp_stdio_pump(l); /* what was read and had to wait */
 	if (udp_end_check(l)) {
 		ev_break(l->loop, EVBREAK_ALL);
 		return;
