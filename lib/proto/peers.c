@@ -128,7 +128,7 @@ void peer_rekey(struct peer *p, const uint8_t key[32], int64_t now)
 		return;
 	memcpy(p->theirs[1], p->theirs[0], 32);
 	p->have[1] = p->have[0];
-	for (int m = 0; m < 2; m++) {
+	for (int m = 0; m < OWN_COUNT; m++) {
 		memcpy(p->shared[m][1], p->shared[m][0], 32);
 		p->made[m][1] = p->made[m][0];
 		p->made[m][0] = false;

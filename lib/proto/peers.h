@@ -40,10 +40,13 @@ enum peer_state {
 	PEER_UP,
 };
 
-/* Own key pairs: [0] is the newest, [1] the one before. */
+/* Own key pairs: [0] is the newest, [1] the one before; [2] stays for the whole run, for upstream: it knows one key
+ * of ours at a time, so each change could cost messages, and its own key never changes anyway. */
+enum { OWN_NEWEST, OWN_BEFORE, OWN_LASTING, OWN_COUNT };
+
 struct own_keys {
-	uint8_t secret[2][32], public[2][32];
-	bool have[2];
+	uint8_t secret[OWN_COUNT][32], public[OWN_COUNT][32];
+	bool have[OWN_COUNT];
 };
 
 struct peer_counters {
@@ -74,8 +77,8 @@ struct peer {
 	uint64_t ts;			/* of its last key message */
 	uint8_t theirs[2][32];		/* its key and the one before */
 	bool have[2];
-	uint8_t shared[2][2][32];	/* [ours][theirs] */
-	bool made[2][2];
+	uint8_t shared[OWN_COUNT][2][32]; /* [ours][theirs] */
+	bool made[OWN_COUNT][2];
 	int mine;			/* which of our keys it is known to have: what we seal with */
 	int last_mine, last_theirs;	/* what opened last */
 	uint8_t prefix[16], their_prefix[16]; /* of the outer nonces */
@@ -161,7 +164,7 @@ const uint8_t *peer_shared(struct peer *p, const struct own_keys *own, int mine,
 /* Its newest key is ${key} now; the one before is kept. Nothing happens if it is the newest already. */
 void peer_rekey(struct peer *p, const uint8_t key[32], int64_t now);
 
-/* Our keys moved on: what was [0] is [1]. */
+/* Our keys moved on: what was the newest is the one before. */
 void peer_own_rekeyed(struct peer *p);
 
 /* The peer began anew: forget its keys and all numbers. What was lost so far stays counted, and our own sid

@@ -76,6 +76,11 @@ static void new_keys(struct udp *u)
 	u->config.rng.fill(u->config.rng.ctx, own->secret[0], 32);
 	crypto_scalarmult_base(own->public[0], own->secret[0]);
 	own->have[0] = true;
+	if (own->have[OWN_LASTING])
+		return;
+	u->config.rng.fill(u->config.rng.ctx, own->secret[OWN_LASTING], 32);
+	crypto_scalarmult_base(own->public[OWN_LASTING], own->secret[OWN_LASTING]);
+	own->have[OWN_LASTING] = true;
 }
 
 void udp_clock(struct udp *u, int64_t now_us, int64_t wall_ms)
@@ -99,7 +104,7 @@ void udp_rotate(struct udp *u)
 	for (size_t i = 0; i < u->peers.used; i++) {
 		struct peer *p = &u->peers.slots[i];
 
-		if (p->state == PEER_FREE || p->state == PEER_AWAIT)
+		if (p->state == PEER_FREE || p->kind == PEER_UPSTREAM || p->kind == PEER_UNKNOWN)
 			continue;
 		peer_own_rekeyed(p);
 		p->refresh_at = u->now;
@@ -190,7 +195,7 @@ void udp_tick(struct udp *u)
 		/* The key before its newest one opens what was in flight, and no more. */
 		if (p->have[1] && u->now >= p->replaced_at + keep_ms(u)) {
 			secret_wipe(p->theirs[1], 32);
-			p->have[1] = p->made[0][1] = p->made[1][1] = false;
+			p->have[1] = p->made[0][1] = p->made[1][1] = p->made[2][1] = false;
 		}
 		udp_keys_tick(u, p);
 		udp_control_tick(u, p);

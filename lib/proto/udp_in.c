@@ -92,6 +92,9 @@ static bool try_peer(struct udp *u, struct peer *p, uint8_t *bytes, size_t n, st
 
 	if (p->state < PEER_KEYED || p->kind == PEER_V1)
 		return false;
+	if (p->kind == PEER_UPSTREAM)
+		return try_pair(u, p, OWN_LASTING, theirs, bytes, n, o) ||
+		    try_pair(u, p, OWN_LASTING, 1 - theirs, bytes, n, o);
 	return try_pair(u, p, mine, theirs, bytes, n, o) || try_pair(u, p, mine, 1 - theirs, bytes, n, o) ||
 	    try_pair(u, p, 1 - mine, theirs, bytes, n, o) || try_pair(u, p, 1 - mine, 1 - theirs, bytes, n, o);
 }
@@ -146,8 +149,8 @@ static void heard(struct udp *u, struct peer *p, const struct udp_message *m, co
 	p->heard_at = u->now;
 	p->last_mine = o->mine;
 	p->last_theirs = o->theirs;
-	if (o->mine == 0)
-		p->mine = 0;
+	if (o->mine == OWN_NEWEST)
+		p->mine = OWN_NEWEST;
 	memcpy(p->their_prefix, nonce, 16);
 	p->has_their_prefix = true;
 	if (p->state == PEER_KEYED)

@@ -19,10 +19,19 @@
 #define UPSTREAM_CLEAR_MS 3000 /* until a box of its opens */
 #define UPSTREAM_REFRESH_MS 15000 /* it forgets after 60 s */
 #define UPSTREAM_ALIVE_MS 25000	  /* it shows itself every 20 s at the latest */
+#define UPSTREAM_LIFETIME_MS 60000
 #define UPSTREAM_PORT_MIN 1500
 #define UPSTREAM_PORT_MAX 65000
 #define REPLIES_RATE 2 /* answers to key messages a second, to one peer */
 #define REPLIES_BURST 5
+
+/* Upstream's habits go with a lifetime of 60 s; where keys live shorter, so does what depends on that. */
+static int64_t paced(const struct udp *u, int64_t ms)
+{
+	int64_t life = u->config.lifetime_ms;
+
+	return life > 0 && life < UPSTREAM_LIFETIME_MS ? ms * life / UPSTREAM_LIFETIME_MS : ms;
+}
 
 /* ---- sending ---- */
 
@@ -41,7 +50,7 @@ static size_t write_key(struct udp *u, const struct peer *p, bool native, char *
 {
 	struct keymsg k = {.port = u->port, .has_port = true, .native = native};
 
-	memcpy(k.enc, u->own.public[0], 32);
+	memcpy(k.enc, u->own.public[native ? OWN_NEWEST : OWN_LASTING], 32);
 	memcpy(k.sign, u->config.sign_secret + 32, 32);
 	if (native) {
 		k.ts = next_ts(u);
@@ -125,7 +134,7 @@ void udp_peer_up(struct udp *u, struct peer *p)
 		udp_probe_start(u, p);
 	else {
 		p->sized = true;
-		p->refresh_at = u->now + UPSTREAM_REFRESH_MS;
+		p->refresh_at = u->now + paced(u, UPSTREAM_REFRESH_MS);
 	}
 	u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_UP, p);
 }
@@ -326,6 +335,7 @@ static void learn_upstream(struct udp *u, struct peer *p, const struct keymsg *k
 	p->has_sign = true;
 	p->throwaway = true;
 	p->kind = PEER_UPSTREAM;
+	p->mine = OWN_LASTING;
 	memcpy(p->sign, k->sign, 32);
 }
 
@@ -334,7 +344,7 @@ static void answer_upstream(struct udp *u, struct peer *p)
 {
 	udp_send_key(u, p, true);
 	if (p->state != PEER_UP) {
-		p->knock_at = u->now + UPSTREAM_CLEAR_MS;
+		p->knock_at = u->now + paced(u, UPSTREAM_CLEAR_MS);
 		udp_wake(u, p->knock_at);
 	}
 }
@@ -353,7 +363,7 @@ static enum udp_outcome take_upstream_key(struct udp *u, struct udp_message *m, 
 	p = boxed ? boxed : upstream_at(u, &at);
 	/* Anybody on that host can sign a key of his own: not while the one we know is there. */
 	if (p && p->has_sign && memcmp(p->sign, k->sign, 32) != 0 &&
-	    (boxed || (p->state == PEER_UP && u->now < p->heard_at + UPSTREAM_ALIVE_MS)))
+	    (boxed || (p->state == PEER_UP && u->now < p->heard_at + paced(u, UPSTREAM_ALIVE_MS))))
 		return udp_drop(u, m, p, UDP_DROP_KEY_CHANGED);
 	if (!p)
 		p = place_for(u, &at);
@@ -424,7 +434,7 @@ void udp_keys_tick(struct udp *u, struct peer *p)
 			udp_send_key(u, p, true);
 	}
 	if (due(u, p->refresh_at)) {
-		p->refresh_at = p->kind == PEER_NATIVE ? (p->mine == 0 ? 0 : u->now + RETRY_MS) : u->now + UPSTREAM_REFRESH_MS;
+		p->refresh_at = p->kind == PEER_NATIVE ? (p->mine == 0 ? 0 : u->now + RETRY_MS) : u->now + paced(u, UPSTREAM_REFRESH_MS);
 		udp_wake(u, p->refresh_at);
 		if (p->kind == PEER_V1)
 			udp_v1_send_key(u, p);
