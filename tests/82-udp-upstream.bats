@@ -85,18 +85,24 @@ asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | 
 @test "nothing is sent in clear to a peer whose keys are not there, and what comes in clear is not believed" {
 	relay r --to 127.0.0.1:9 --sniff SECRET
 	upstream u --scale "$SCALE"
-	udp a "${U[@]}" "127.0.0.1:${PORT[r]}" "127.0.0.1:${PORT[u]}"
+	upstream v --clear
+	udp a "${U[@]}" -w 3s "127.0.0.1:${PORT[r]}" "127.0.0.1:${PORT[u]}" "127.0.0.1:${PORT[v]}"
 	tell a SECRET
-	# The peer knows where we are before we have its key, and it talks in clear as it does.
+	# v talks in clear and takes it, too.
+	tell v "peer 127.0.0.1 ${PORT[a]}"
+	tell v 'say believe me'
+	eventually 20 said v '.event == "said"'
 	tell u "peer 127.0.0.1 ${PORT[a]}"
-	tell u 'say believe me'
 	eventually 30 said u '.event == "keys"'
 	tell u 'say in a box'
 	arrives a.out 1
 	assert_equal "$(cat a.out)" 'in a box'
+	arrives u.recv 1
+	assert_equal "$(cat u.recv)" SECRET
 	stop r
-	jq -e '.found == 0' r.json
+	jq -e '.found == 0 and .up.received > 0' r.json
 	none u '.event == "message" and (.boxed | not)'
+	none v '.event == "message" and (.boxed | not)'
 }
 
 @test "--opportunistic: clear both ways, said loudly and marked in the events" {

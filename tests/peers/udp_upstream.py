@@ -38,6 +38,7 @@ def options():
     p = parser(__doc__)
     p.add_argument("--v1", action="store_true", help="the older format")
     p.add_argument("--no-rate-limit", action="store_true")
+    p.add_argument("--clear", action="store_true", help="as if it could not encrypt")
     p.add_argument("--say-port", type=int, help="say this one in key messages")
     return p
 
@@ -82,7 +83,7 @@ class Upstream(Node):
 
     def send_map(self, address, **fields):
         data = wire.pack_map(size=self.size, **fields)
-        known = self.keys.get(address)
+        known = None if self.args.clear else self.keys.get(address)
         boxed = False
         if known:
             try:
