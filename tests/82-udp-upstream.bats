@@ -134,6 +134,17 @@ asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | 
 	none u '.event == "message" and (.boxed | not)'
 }
 
+@test "the old format between two vault-udp" {
+	udp a --quiet --framing=lines --wire v1
+	udp b --quiet --framing=lines --wire v1 "127.0.0.1:${PORT[a]}"
+	for i in {1..10}; do tell b "b $i"; done
+	arrives a.out 10
+	for i in {1..10}; do tell a "a $i"; done
+	arrives b.out 10
+	for i in {1..10}; do echo "b $i"; done | diff - a.out
+	for i in {1..10}; do echo "a $i"; done | diff - b.out
+}
+
 @test "no more than its limit of 100 a second goes to py-vault-udp, and nothing of a burst is lost" {
 	upstream u
 	seq -f 'line %g' 250 >burst
@@ -144,4 +155,35 @@ asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | 
 	arrives u.recv 250
 	diff burst u.recv
 	none u '.event == "drop" and .why == "rate limit"'
+}
+
+@test "py-vault-udp's clock is half a second behind or 20 seconds ahead of ours" {
+	local skew
+	for skew in -0.5 20; do
+		upstream u --skew $skew
+		udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}"
+		tell u "peer 127.0.0.1 ${PORT[a]}"
+		eventually 30 said u '.event == "keys"'
+		tell u 'say u'
+		tell a a
+		arrives a.out 1
+		arrives u.recv 1
+		stop a
+		stop u
+	done
+}
+
+@test "what py-vault-udp cannot take is refused with the reason: no text, too large; the rest passes" {
+	upstream u
+	udp a --framing=lines "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	tell a one
+	tell a $'not \xff text'
+	tell a "$(head -c 3000 /dev/urandom | base64 -w 0)"
+	tell a 'zwei Äpfel'
+	arrives u.recv 2
+	assert_equal "$(cat u.recv)" $'one\nzwei Äpfel'
+	grep -q 'UTF-8' a.err
+	grep -q 'too large' a.err
 }

@@ -70,7 +70,7 @@ relay() { py "$1" tools/udprelay.py "${@:2}"; }
 
 # person NAME: a configuration directory of its own with an identity in it; sets KEY[NAME].
 person() {
-	XDG_CONFIG_HOME=$PWD/$1.config bounded 10 vault_keygen -C "$1" >/dev/null
+	[ -e "$1.config" ] || XDG_CONFIG_HOME=$PWD/$1.config bounded 10 vault_keygen -C "$1" >/dev/null
 	KEY[$1]=$(cut -d ' ' -f 1 "$1.config/vault-tools/identity.pub")
 }
 
