@@ -4,6 +4,7 @@
 #include "common.h"
 #include "crypto/aead.h"
 #include "run/log.h"
+#include "run/udp_lan.h"
 #include "udp_args.h"
 
 #define PROG "vault-udp"
@@ -14,6 +15,14 @@ static int version(void)
 
 	snprintf(features, sizeof features, "%s, zstd %s, %s", aead_library(), squash_library(), sandbox_describe(sandbox));
 	return common_version(PROG, features);
+}
+
+static int browse(const struct udp_args *u)
+{
+	const struct udp_browse o = {.interface = u->browse_interface, .json = u->json, .silence_ms = 60000,
+	    .sandbox = u->run.sandbox};
+
+	return udp_lan_browse(&o);
 }
 
 int main(int argc, char **argv)
@@ -41,6 +50,8 @@ int main(int argc, char **argv)
 	log_setup(PROG, u.verbosity, u.run.quiet);
 	if (u.run.log_json)
 		log_as_json();
+	if (u.browse)
+		return common_exit(common_close_stdout(PROG, browse(&u)));
 	if (udp_args_load(&u, &e) < 0) {
 		log_error("%s", e.text);
 		status = error_status(e.code);

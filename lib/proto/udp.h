@@ -182,6 +182,9 @@ bool udp_ready(const struct udp *u, const struct peer *p);
 /* The kernel says that a datagram to ${p} was too large for its route, which takes ${limit} (0: unknown). */
 void udp_too_large(struct udp *u, struct peer *p, size_t limit);
 
+/* A key message for everybody on the local network, to be answered by nobody. Its length, or 0. */
+size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap);
+
 /* All that we had to say to ${p} was said: tell it how much that was. */
 void udp_end(struct udp *u, struct peer *p);
 

@@ -46,7 +46,7 @@ static uint64_t next_ts(struct udp *u)
 	return ts;
 }
 
-static size_t write_key(struct udp *u, const struct peer *p, bool native, char *out, size_t cap)
+static size_t write_key(struct udp *u, const struct peer *p, bool native, const char *cap_too, char *out, size_t cap)
 {
 	struct keymsg k = {.port = u->port, .has_port = true, .native = native};
 
@@ -57,8 +57,8 @@ static size_t write_key(struct udp *u, const struct peer *p, bool native, char *
 		memcpy(k.sid, p->sid, sizeof k.sid);
 		k.has_to = p->has_sign && p->kind != PEER_UPSTREAM;
 		memcpy(k.to, p->sign, k.has_to ? 32 : 0);
-		snprintf(k.caps, sizeof k.caps, "end,ping,probe,buf=%llu%s", (unsigned long long)u->config.receive_buffer,
-		    u->config.throwaway ? ",throwaway" : "");
+		snprintf(k.caps, sizeof k.caps, "end,ping,probe,buf=%llu%s%s", (unsigned long long)u->config.receive_buffer,
+		    u->config.throwaway ? ",throwaway" : "", cap_too);
 	}
 	return keymsg_write(&k, u->config.sign_secret, out, cap);
 }
@@ -68,7 +68,7 @@ void udp_send_key(struct udp *u, struct peer *p, bool clear)
 	bool native = p->kind != PEER_UPSTREAM;
 	char json[KEYMSG_MAX];
 	struct envelope e = {0};
-	size_t n = write_key(u, p, native, json, sizeof json), len;
+	size_t n = write_key(u, p, native, "", json, sizeof json), len;
 
 	if (n == 0)
 		return;
@@ -88,6 +88,18 @@ void udp_send_key(struct udp *u, struct peer *p, bool clear)
 		      udp_box(u, p, &e, p->size > UDP_KEY_SIZE + DATAGRAM_HEAD ? p->size : UDP_SIZE_LEAST, u->out);
 	if (len > 0)
 		u->config.hooks.send(u->config.hooks.owner, &p->at, u->out, len);
+}
+
+size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap)
+{
+	struct peer anybody = {.kind = PEER_UNKNOWN};
+	struct envelope e = {0};
+	char json[KEYMSG_MAX];
+	size_t pad_at, pad_len;
+
+	e.klen = write_key(u, &anybody, true, ",announce", json, sizeof json);
+	e.k = (const uint8_t *)json;
+	return e.klen > 0 ? envelope_write(&e, out, cap, 0, &pad_at, &pad_len) : 0;
 }
 
 void udp_knock(struct udp *u, const struct udp_address *to, size_t whole)
@@ -225,7 +237,7 @@ static int native_drop(const struct udp *u, const struct peer *p, const struct k
 		return UDP_DROP_KEY_TIME;
 	if (p && p->kind == PEER_NATIVE && k->ts <= p->ts)
 		return UDP_DROP_KEY_REPLAY;
-	if (k->has_to && memcmp(k->to, u->config.sign_secret + 32, 32) != 0)
+	if ((k->has_to && memcmp(k->to, u->config.sign_secret + 32, 32) != 0) || keymsg_can(k, "announce"))
 		return UDP_DROP_KEY_AUDIENCE;
 	return -1;
 }

@@ -13,7 +13,9 @@
 #include "log.h"
 #include "resolve.h"
 #include "route_mtu.h"
+#include "udp_command.h"
 #include "udp_end.h"
+#include "udp_lan.h"
 #include "udp_report.h"
 #include "udp_stdio.h"
 
@@ -346,17 +348,56 @@ static int make_engine(struct udp_loop *l, struct error *e)
 	return 0;
 }
 
-static void watchers(struct udp_loop *l)
+static void watch_socket(struct udp_loop *l)
 {
 	ev_io_init(&l->sock_in, on_sock_in, l->socket.fd, EV_READ);
 	ev_io_init(&l->sock_out, on_step, l->socket.fd, EV_WRITE);
+	l->sock_in.data = l->sock_out.data = l;
+}
+
+int udp_loop_move(struct udp_loop *l, uint16_t port, struct error *e)
+{
+	ev_io_stop(l->loop, &l->sock_in);
+	ev_io_stop(l->loop, &l->sock_out);
+	if (udp_socket_move(&l->socket, port, e) < 0)
+		return -1;
+	watch_socket(l);
+	l->engine->port = l->socket.port;
+	/* They see us at the new address when something comes from there. */
+	for (size_t i = 0; i < l->engine->peers.used; i++) {
+		struct peer *p = &l->slots[i];
+
+		if (p->state == PEER_UP && p->kind == PEER_NATIVE)
+			udp_ping(l->engine, p);
+		else if (p->state == PEER_UP)
+			udp_send_key(l->engine, p, false);
+	}
+	udp_report_event(l, "port", NULL, NULL);
+	return 0;
+}
+
+static void watchers(struct udp_loop *l)
+{
+	watch_socket(l);
 	ev_io_init(&l->app_in, on_app_in, l->ep->in_fd, EV_READ);
 	ev_io_init(&l->app_out, on_step, l->ep->out_fd, EV_WRITE);
 	ev_timer_init(&l->tick, on_tick, 0., 0.);
 	ev_signal_init(&l->usr1, on_usr1, SIGUSR1);
-	l->sock_in.data = l->sock_out.data = l->app_in.data = l->app_out.data = l->tick.data = l->usr1.data = l;
+	l->app_in.data = l->app_out.data = l->tick.data = l->usr1.data = l;
 	ev_signal_start(l->loop, &l->usr1);
 	signals_start(&l->signals, l->loop, on_signal, l);
+}
+
+static int confine(const struct udp_loop *l, struct error *e)
+{
+	struct sandbox_needs needs = {.datagrams = true, .accept = l->command != NULL, .removal = l->o->control};
+
+	if (l->o->sandbox == SANDBOX_OFF)
+		return 0;
+	json_object_seed(0); /* reads the system's random numbers, once */
+	if (udp_judge_prepare(l->o->judge))
+		needs.append = l->o->judge->known_hosts;
+	return sandbox_enter(&needs, l->o->sandbox, e);
 }
 
 static int setup(struct udp_loop *l, struct error *e)
@@ -371,6 +412,12 @@ static int setup(struct udp_loop *l, struct error *e)
 	if (make_engine(l, e) < 0 || add_peers(l, e) < 0)
 		return -1;
 	watchers(l);
+	if (o->control && udp_command_open(l, e) < 0)
+		return -1;
+	if (o->announce && udp_lan_open(l, e) < 0)
+		return -1;
+	if (confine(l, e) < 0)
+		return -1;
 	if (key_fingerprint(print, o->identity) != KEYTEXT_OK)
 		print[0] = '\0';
 	log_info(1, "UDP %s port %u, key fingerprint %s", l->socket.host, l->socket.port, print);
@@ -381,6 +428,8 @@ static int setup(struct udp_loop *l, struct error *e)
 
 static void release(struct udp_loop *l)
 {
+	udp_command_close(l);
+	udp_lan_close(l);
 	udp_stdio_close(l);
 	if (l->engine)
 		udp_free(l->engine);

@@ -88,6 +88,8 @@ void udp_loop_clock(struct udp_loop *l);
 /* Send a message to one peer, or (NULL) to all that can be talked to. How many got it; the reason of a
  * failure in *${why}. */
 unsigned udp_loop_send(struct udp_loop *l, struct peer *only, const uint8_t *text, size_t n, const char **why);
+/* Receive and send from another port. 0 or -1. */
+int udp_loop_move(struct udp_loop *l, uint16_t port, struct error *e);
 /* End as by a signal that asks for it. */
 void udp_loop_stop(struct udp_loop *l);
 bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p);
