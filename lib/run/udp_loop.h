@@ -19,7 +19,7 @@
 #include "udp_socket.h"
 
 #define UDP_LOOP_PEERS_MAX 64 /* operands */
-#define UDP_LOOP_BATCH 64     /* messages of our input at a time */
+#define UDP_LOOP_BATCH 176     /* messages of our input at a time */
 
 struct udp_options {
 	struct socket_options socket;
