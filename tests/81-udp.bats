@@ -166,7 +166,7 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	    XDG_CONFIG_HOME=$PWD/b.config bounded 20 vault_udp -l 127.0.0.1:0 "${B[@]}" "127.0.0.1:${PORT[a]}" 2>err || status=$?
 	assert_equal "$status" 1
 	grep -qE 'too large.*[0-9]+ bytes' err
-	! grep -qF "$(head -c 100 large)" a.out
+	not grep -qF "$(head -c 100 large)" a.out
 }
 
 @test "several peers on one address: each hears what is for all, and only that" {

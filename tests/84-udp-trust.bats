@@ -150,7 +150,8 @@ two() {
 
 @test "--help and --version go to standard output with status 0" {
 	run -0 --separate-stderr bounded 10 vault_udp --help
-	[ -n "$output" ] && [ -z "$stderr" ]
+	[ -n "$output" ]
+	[ -z "$stderr" ]
 	run -0 --separate-stderr bounded 10 vault_udp --version
 	[[ $output == 'vault-udp (vault-tools) '* ]]
 }

@@ -77,7 +77,7 @@ sends() {
 	    all(.key == $k and .bytes == 10 and .encrypted == true)' events
 	jq -e -n '[inputs | .event] | index("listening") == 0' events
 	jq -e -n --arg k "${KEY[c]}" '[inputs | select(.key == $k)] | all(.event != "message")' events
-	! grep -q 'line 0001' events
+	not grep -q 'line 0001' events
 }
 
 @test "--ready-fd and --log-json: one object, then nothing that is not JSON" {
@@ -191,7 +191,8 @@ sends() {
 	ends b 30
 	assert_equal "$status" 6
 	n=$(($(lines_of a.out) - 40))
-	[ "$n" -gt 50 ] && [ "$n" -lt 900 ]
+	[ "$n" -gt 50 ]
+	[ "$n" -lt 900 ]
 }
 
 @test "--max-age and --skew: clocks that differ" {

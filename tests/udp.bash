@@ -114,10 +114,18 @@ said() { jq -e -n "[inputs | select($2)] | length > 0" "$1.events" >/dev/null; }
 none() {
 	local found
 	found=$(jq -c "select($2)" "$1.events" | head -n 3)
-	[ -z "$found" ] && return
+	[ -n "$found" ] || return 0
 	echo "$1: $found" >&2
 	return 1
 }
 
 # each_once FILE WANTED: the same lines in any order, none twice and none else.
 each_once() { diff <(sort "$1") <(sort "$2"); }
+
+# not COMMAND...: it fails. (A '!' would be overlooked by bats.)
+not() {
+	if "$@"; then
+		echo "but it is so: $*" >&2
+		return 1
+	fi
+}
