@@ -157,6 +157,33 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	eventually 20 cmp a.out wanted
 }
 
+@test "a message that holds the delimiter is not written, and that is no success" {
+	known
+	udp a "${A[@]}" --framing=lines --until-end
+	hush a
+	printf 'one\0two\nlines\0three' >messages
+	UDP_STDIN=messages udp b "${B[@]}" --framing=nul "127.0.0.1:${PORT[a]}"
+	ends b 20
+	assert_equal "$status" 0
+	ends a 20
+	assert_equal "$status" 1
+	assert_equal "$(cat a.out)" $'one\nthree'
+	grep -q delimiter a.err
+}
+
+@test "an empty line is a message, a last line without a newline, too" {
+	known --framing=lines --until-end
+	udp a "${A[@]}"
+	hush a
+	printf '\n\nlast' >messages
+	UDP_STDIN=messages udp b "${B[@]}" "127.0.0.1:${PORT[a]}"
+	ends b 20
+	assert_equal "$status" 0
+	ends a 20
+	assert_equal "$status" 0
+	assert_equal "$(od -An -c a.out | tr -d ' ')" '\n\nlast\n'
+}
+
 @test "a message that is too large is refused with the limit named; its neighbours pass" {
 	known --framing=lines
 	udp a "${A[@]}"

@@ -120,16 +120,20 @@ asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | 
 
 @test "the old format, both ways, sealed" {
 	upstream u --v1 --scale "$SCALE"
-	udp a "${U[@]}" --wire v1 "127.0.0.1:${PORT[u]}"
+	relay r --to 127.0.0.1:9 --sniff SECRET
+	udp a "${U[@]}" --wire v1 -w 3s "127.0.0.1:${PORT[u]}" "127.0.0.1:${PORT[r]}"
+	tell a 'SECRET'
 	tell u "peer 127.0.0.1 ${PORT[a]}"
 	eventually 30 said u '.event == "keys"'
 	for i in {1..10}; do
 		tell a "a $i"
 		tell u "say u $i"
 	done
-	arrives u.recv 10
+	arrives u.recv 11
 	arrives a.out 10
-	for i in {1..10}; do echo "a $i"; done | diff - u.recv
+	stop r
+	jq -e '.found == 0 and .up.received > 0' r.json
+	{ echo SECRET; for i in {1..10}; do echo "a $i"; done; } | diff - u.recv
 	for i in {1..10}; do echo "u $i"; done | diff - a.out
 	none u '.event == "message" and (.boxed | not)'
 }

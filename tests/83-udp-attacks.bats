@@ -99,10 +99,10 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 
 # ---- toward py-vault-udp ----
 
-# with_python: a talks to u, a Python peer, and said hello.
+# with_python: a (with the option WITH) talks to u, a Python peer, and said hello.
 with_python() {
 	upstream u --scale 4 --no-rate-limit
-	udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}"
+	udp a --quiet --framing=lines ${WITH:+"$WITH"} "127.0.0.1:${PORT[u]}"
 	tell u "peer 127.0.0.1 ${PORT[a]}"
 	eventually 30 said u '.event == "keys"'
 	tell u 'say hello'
@@ -121,8 +121,7 @@ with_python() {
 	assert_equal "$(cat a.out)" $'hello\ngood bye'
 }
 
-@test "py-vault-udp: unusable keys and keys of somebody else for its port change nothing, and nothing goes out in clear" {
-	with_python
+disturbed() {
 	upstream evil --say-port "${PORT[u]}"
 	tell evil "junk 127.0.0.1 ${PORT[a]} ${PORT[u]}"
 	eventually 20 said evil '.event == "junk"'
@@ -135,4 +134,14 @@ with_python() {
 	assert_equal "$(cat a.out)" $'hello\nyes'
 	assert_equal "$(cat evil.recv)" ''
 	none u '.event == "message" and (.boxed | not)'
+}
+
+@test "py-vault-udp: unusable keys and keys of somebody else for its port change nothing, and nothing goes out in clear" {
+	with_python
+	disturbed
+}
+
+@test "the same with --opportunistic: once there are keys nobody talks us out of them" {
+	WITH=--opportunistic with_python
+	disturbed
 }

@@ -66,6 +66,65 @@ two() {
 	grep -qF "${KEY[a]}" err || grep -qiE 'SHA256|key' err
 }
 
+@test "a named peer is remembered, then silent; a changed key is refused in every mode, 5" {
+	local mode
+	two
+	person c
+	udp a --quiet --framing=lines
+	INPUT=message told "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	grep -qF "${KEY[a]}" b.config/vault-tools/known_hosts
+	INPUT=message told "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	assert_equal "$(cat err)" ''
+	arrives a.out 2
+	stop a
+	# Somebody else at that address.
+	UDP_AT=127.0.0.1:${PORT[a]} udp c --quiet --framing=lines
+	for mode in new any strict; do
+		INPUT=message told -w 2s --trust=$mode "127.0.0.1:${PORT[c]}"
+		assert_equal "$mode: $status" "$mode: 5"
+	done
+	assert_equal "$(cat c.out)" ''
+}
+
+@test "--trust=strict: an unknown key is refused, and nothing is remembered" {
+	two
+	udp a --quiet --framing=lines
+	INPUT=message told -w 2s --trust=strict "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 5
+	assert_equal "$(cat a.out)" ''
+	[ ! -s b.config/vault-tools/known_hosts ]
+}
+
+@test "who waits for peers and has an authorized_keys file lets in those in it, no others" {
+	two
+	person c
+	cp b.config/vault-tools/identity.pub a.config/vault-tools/authorized_keys
+	udp a --quiet --framing=lines
+	INPUT=message told --quiet "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	arrives a.out 1
+	mv b.config b.away
+	cp -r c.config b.config
+	INPUT=message told -w 2s --quiet "127.0.0.1:${PORT[a]}"
+	[ "$status" = 4 ]
+	assert_equal "$(cat a.out)" message
+}
+
+@test "a key that cannot sign is refused with the reason; a throw-away one is warned of on the other side" {
+	two
+	head -c 32 /dev/urandom | bounded 10 vault_keygen --import raw --part x25519 -f only -C '' >/dev/null
+	told -i only "127.0.0.1:9"
+	assert_equal "$status" 2
+	grep -qi 'sign' err
+	udp a --framing=lines
+	rm -r b.config
+	INPUT=message told --quiet --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	eventually 10 grep -qi 'throw-away' a.err
+}
+
 @test "nobody answers: status 4 in time, and it says who" {
 	relay r --to 127.0.0.1:9
 	tell r block

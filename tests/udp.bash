@@ -35,6 +35,7 @@ alone() {
 	local fd
 	for fd in "${TELL[@]}"; do exec {fd}>&-; done
 	vt_words "$@"
+	# shellcheck disable=SC2154 # vt_words sets it
 	exec "${vt_command[@]}"
 }
 
