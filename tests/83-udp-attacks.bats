@@ -50,10 +50,18 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 	assert_equal "$status" 6
 }
 
-@test "the same where every key is accepted on first use" {
-	udp a --quiet --framing=lines
+@test "the same where every key is accepted on first use; each reason for a refusal was found" {
+	local why
+	udp a --quiet --framing=lines --stats=json
 	misbehave 55 key- json- map- bytes-
 	only_honest
+	stop a
+	grep '"event":"stats"' a.err >figures
+	for why in key_form key_signature key_text key_weak key_time key_replay key_audience key_own downgrade clear map junk size; do
+		jq -e --arg why "$why" '.drops[$why] > 0' figures >/dev/null || { echo "nothing was dropped as $why"; return 1; }
+	done
+	# No stranger was taken for a peer.
+	jq -e '.peers | length == 1 and .[0].kind == "vault-udp" and .[0].state == "up"' figures
 }
 
 @test "floods: garbage and fresh keys from 1000 ports and 1000 addresses; the peer is heard through them" {

@@ -56,8 +56,19 @@ CHANGED = {
 @acts("key", CHANGED)
 def key_changed(stage, change):
     fields = {**stage.stranger_keys(), **change}
-    stage.fire_keys({k: v for k, v in fields.items() if v is not None})
     stage.fire_keys(fields)
+    # Without sig2 it would be a good message of Python's.
+    if change != {"sig2": None}:
+        stage.fire_keys({k: v for k, v in fields.items() if v is not None})
+
+
+@act("key-tampered")
+def key_tampered(stage, _):
+    """Good but for one thing that only sig2 covers."""
+    fields = stage.stranger_keys()
+    for change in ({"port": 4444}, {"ts": fields["ts"] + 1}, {"sid": wire.b64(b"tampered")}, {"caps": ["native", "more"]},
+                   {"to": wire.b64(stage.peer.sign)}):
+        stage.fire_keys({**fields, **change})
 
 
 @acts("key-low-order", {str(i): p for i, p in enumerate(wire.LOW_ORDER)})
@@ -142,8 +153,8 @@ def json_junk(stage, raw):
     stage.send(c=raw, size=0)
 
 
-@act("json-twice")
-def json_twice(stage, _):
+@act("twice-json")
+def twice_json(stage, _):
     text = json.dumps(stage.stranger_keys())
     stage.fire(wire.pack_map(c=('{"enc_key":"-",' + text[1:]).encode(), size=stage.node.size))
 

@@ -26,6 +26,8 @@ from udp_native import Native  # noqa: E402
 from udp_node import bind_udp, host_port  # noqa: E402
 from udp_wire import Bad  # noqa: E402
 
+GAP = 0.012     # between a stranger's datagrams: hosts that are no peers may be allowed few a second
+
 
 class Tapped(Native):
     """Keeps what the other side sent."""
@@ -84,6 +86,8 @@ class Stage:
         return wire.native_key_fields(enc or wire.BoxKeys().public, self.someone, self.stranger_port, ts, b"stranger", to)
 
     def fire(self, data):
+        """Not so fast that it would be dropped for that alone."""
+        self.breathe(GAP)
         self.fired += len(data)
         self.sock.sendto(data, self.to)
 
