@@ -198,7 +198,7 @@ void udp_forget(struct udp *u, struct peer *p);
 
 /* udp_keys.c */
 enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer *boxed, const uint8_t *json, size_t n,
-    size_t whole);
+    size_t whole, bool ours);
 /* Our key message to ${p}: in clear (native or upstream's form), or in a box. */
 void udp_send_key(struct udp *u, struct peer *p, bool clear);
 void udp_keys_tick(struct udp *u, struct peer *p);

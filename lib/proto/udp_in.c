@@ -214,7 +214,7 @@ static enum udp_outcome take_native(struct udp *u, struct udp_message *m, struct
 		return deliver(u, m, p, e);
 	}
 	if (e->klen > 0)
-		return udp_take_key(u, m, p, e->k, e->klen, whole);
+		return udp_take_key(u, m, p, e->k, e->klen, whole, true);
 	return udp_take_control(u, m, p, e->c, e->clen, whole);
 }
 
@@ -235,7 +235,7 @@ static enum udp_outcome take_upstream(struct udp *u, struct udp_message *m, stru
 	}
 	heard(u, p, m, o, nonce, true);
 	if (e->clen > 0)
-		outcome = udp_take_key(u, m, p, e->c, e->clen, whole);
+		outcome = udp_take_key(u, m, p, e->c, e->clen, whole, false);
 	return e->plen > 0 ? deliver(u, m, p, e) : outcome;
 }
 
@@ -263,9 +263,9 @@ static enum udp_outcome take_clear(struct udp *u, struct udp_message *m, struct 
 	enum udp_outcome outcome = UDP_QUIET;
 
 	if (e->klen > 0)
-		return udp_take_key(u, m, NULL, e->k, e->klen, n);
+		return udp_take_key(u, m, NULL, e->k, e->klen, n, true);
 	if (e->clen > 0)
-		outcome = udp_take_key(u, m, NULL, e->c, e->clen, n);
+		outcome = udp_take_key(u, m, NULL, e->c, e->clen, n, false);
 	if (e->plen == 0)
 		return outcome;
 	/* Whoever has shown a key has no need to talk in clear. */

@@ -399,7 +399,7 @@ static enum udp_outcome take_upstream_key(struct udp *u, struct udp_message *m, 
 }
 
 enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer *boxed, const uint8_t *json, size_t n,
-    size_t whole)
+    size_t whole, bool ours)
 {
 	const char *text = (const char *)json;
 	struct keymsg k;
@@ -414,6 +414,9 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 	p = peers_by_sign(&u->peers, k.sign);
 	if (boxed && boxed != p)
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_CHANGED);
+	/* Ours come in their own place: what was stripped to one of upstream's is not taken for that there. */
+	if (ours && !k.native)
+		return udp_drop(u, m, boxed, UDP_DROP_KEY_FORM);
 	drop = k.native ? native_drop(u, p, &k) : -1;
 	if (drop >= 0)
 		return udp_drop(u, m, boxed, (enum udp_drop)drop);
