@@ -15,6 +15,7 @@
 #include "proto/error.h"
 #include "proto/peers.h"
 #include "socket.h"
+#include "udp_address.h"
 
 #define UDP_SOCKET_BATCH 512 /* datagrams gathered */
 
@@ -65,15 +66,5 @@ void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n
 
 /* Send what was gathered. False if the socket does not take it all: again when it is writable. */
 bool udp_socket_flush(struct udp_socket *s);
-
-/* ---- addresses ---- */
-
-/* False if it is neither IPv4 nor IPv6. */
-bool udp_address_from(struct udp_address *a, const struct sockaddr *sa);
-/* As the socket wants it: AF_INET6 with mapped IPv4 addresses if ${family} is AF_INET6. */
-socklen_t udp_address_to(struct sockaddr_storage *sa, const struct udp_address *a, int family);
-/* "192.0.2.1:11000", "[2001:db8::1]:11000" */
-char *udp_address_text(char out[ADDRESS_TEXTMAX], const struct udp_address *a);
-bool udp_address_is_v4(const struct udp_address *a);
 
 #endif
