@@ -87,6 +87,7 @@ class Peer:
         self.address, self.sessions = None, []  # the newest first
         self.ts, self.told, self.own = -1, None, None
         self.answered = 0
+        self.proved = False     # it has got something that we sent to where it is
         self.ended = None
         self.next = {"messages": 0, "controls": 0}      # numbers that we give
         self.begin(b"")
@@ -258,9 +259,14 @@ class Native(Node):
     # -- clocks --
 
     def refresh(self):
-        for peer in self.peers.values():
-            self.tell_keys(peer)
+        self.tell_all()
         self.after(self.scaled(self.args.lifetime / 4), self.refresh)
+
+    def tell_all(self):
+        """Not those of whom nobody knows that they are where they say, and who did not ask again."""
+        for peer in self.peers.values():
+            if peer.open or peer.proved or not peer.native:
+                self.tell_keys(peer)
 
     def rekey(self):
         if not self.args.upstream:
@@ -268,7 +274,7 @@ class Native(Node):
             for peer in self.peers.values():
                 if peer.own not in self.own:
                     peer.own = None
-                self.tell_keys(peer)
+            self.tell_all()
             self.event("rekeyed")
         self.after(self.scaled(self.args.lifetime), self.rekey)
 
@@ -430,6 +436,7 @@ class Native(Node):
         if peer.sid != sid:
             peer.begin(sid)
         peer.address = peer.address if boxed and peer.address else address
+        peer.proved = peer.proved or bool(to) or boxed
         self.event("keys", peer=to_text("vk1", peer.sign), new=new, boxed=boxed, native=peer.native, key=enc.hex())
         if not peer.native and not boxed:
             peer.own = None  # Python talks in clear: it has no key of ours, or not any more

@@ -166,7 +166,7 @@ class Relay:
             self.send(client, way, flipped(data, bit))
             count["flipped"] += 1
             if bit % 64 == 63:
-                time.sleep(0.002)
+                time.sleep(0.015)
 
     def overtaken(self, client, way):
         """One more has come: those that were held for it may go."""
