@@ -1,12 +1,13 @@
 /*
- * udploop: what this machine can do with messages in boxes over UDP, to compare with; nothing but cryptography and system calls.
+ * udploop: the least that messages in boxes over UDP need, to compare with. Nothing but
  *
- *   udploop recv SIZE gso|mmsg READY_FD      boxes from a port it says there, their texts to standard output
- *   udploop send SIZE gso|mmsg PORT          standard input in texts of SIZE bytes
+ *   udploop recv SIZE gso|mmsg READY_FD   receive, open, write; the port goes to READY_FD
+ *   udploop send SIZE gso|mmsg PORT       read texts of SIZE bytes, seal, send
  *
- * Each datagram is a NaCl box (24 nonce, 16 tag) around 24 bytes and the text. gso: many datagrams a system call, cut and
- * joined by the kernel; mmsg: sendmmsg and recvmmsg. A window of datagrams that the receiver confirms keeps it from losing
- * any; the last, empty one ends it.
+ * on 127.0.0.1. Each datagram is a NaCl box (24 nonce, 16 tag) around 24 bytes and the text, with a
+ * fixed key. gso: many datagrams a system call, cut and joined by the kernel; mmsg: sendmmsg and
+ * recvmmsg. A window of datagrams that the receiver confirms keeps it from losing any; the last,
+ * empty one ends it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -113,7 +114,8 @@ static void send_segments(struct loop *l, size_t n)
 {
 	struct iovec iov = {wire[0], n};
 	char control[CMSG_SPACE(sizeof(uint16_t))] = {0};
-	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr head = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	    .msg_controllen = sizeof(control)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&head);
 	uint16_t size = (uint16_t)l->datagram;
 
@@ -137,7 +139,8 @@ static size_t send_batch(struct loop *l, const uint8_t *texts, size_t n, unsigne
 
 		seal(l, out, texts + used, text);
 		l->iov[count] = (struct iovec){out, HEAD + text};
-		l->heads[count].msg_hdr = (struct msghdr){.msg_iov = &l->iov[count], .msg_iovlen = 1};
+		l->heads[count].msg_hdr =
+		    (struct msghdr){.msg_iov = &l->iov[count], .msg_iovlen = 1};
 		at += HEAD + text;
 		used += text;
 		count++;
@@ -174,7 +177,8 @@ static void send_loop(struct loop *l)
 	size_t have, used;
 
 	if (l->gso)
-		most = GSO_BYTES / l->datagram < GSO_MOST ? (unsigned)(GSO_BYTES / l->datagram) : GSO_MOST;
+		most = (unsigned)(GSO_BYTES / l->datagram < GSO_MOST ?
+		    GSO_BYTES / l->datagram : GSO_MOST);
 	do {
 		have = read_texts(most * l->text);
 		wait_window(l, window - most);
@@ -221,7 +225,7 @@ static bool take(struct loop *l, const uint8_t *in, size_t n, size_t segment)
 		size_t len = n - at < segment ? n - at : segment;
 		size_t text = open_box(plain + out, in + at, len);
 
-		/* The next one's 24 bytes go where the text ends: move the text over its own. */
+		/* The texts are written as one: this one goes over its own 24 bytes. */
 		memmove(plain + out, plain + out + INNER, text);
 		out += text;
 		at += len;
@@ -237,7 +241,8 @@ static void confirm(struct loop *l, const struct sockaddr_in *to, bool last)
 	if (l->count < l->confirmed + CONFIRM_EVERY && !last)
 		return;
 	l->confirmed = l->count;
-	if (sendto(l->fd, &l->count, sizeof(l->count), 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
+	if (sendto(l->fd, &l->count, sizeof(l->count), 0, (const struct sockaddr *)to,
+	    sizeof(*to)) < 0)
 		die("sendto");
 }
 
@@ -251,15 +256,16 @@ static void recv_loop(struct loop *l)
 
 		for (unsigned i = 0; i < BATCH; i++) {
 			l->iov[i] = (struct iovec){wire[i], sizeof(wire[i])};
-			l->heads[i].msg_hdr = (struct msghdr){.msg_name = &from, .msg_namelen = sizeof(from),
-			    .msg_iov = &l->iov[i], .msg_iovlen = 1, .msg_control = l->cmsg[i],
-			    .msg_controllen = sizeof(l->cmsg[i])};
+			l->heads[i].msg_hdr = (struct msghdr){.msg_name = &from,
+			    .msg_namelen = sizeof(from), .msg_iov = &l->iov[i], .msg_iovlen = 1,
+			    .msg_control = l->cmsg[i], .msg_controllen = sizeof(l->cmsg[i])};
 		}
 		got = recvmmsg(l->fd, l->heads, BATCH, MSG_WAITFORONE, NULL);
 		if (got < 0)
 			die("recvmmsg");
 		for (int i = 0; i < got && more; i++)
-			more = take(l, wire[i], l->heads[i].msg_len, segment_of(&l->heads[i].msg_hdr, l->heads[i].msg_len));
+			more = take(l, wire[i], l->heads[i].msg_len,
+			    segment_of(&l->heads[i].msg_hdr, l->heads[i].msg_len));
 		confirm(l, &from, !more);
 	}
 }
@@ -298,7 +304,8 @@ int main(int argc, char **argv)
 	int buffer = 4 << 20;
 	bool sending = argc == 5 && strcmp(argv[1], "send") == 0;
 
-	if (argc != 5 || (!sending && strcmp(argv[1], "recv") != 0) || atoi(argv[2]) < 1 || atoi(argv[2]) > TEXT_MAX) {
+	if (argc != 5 || (!sending && strcmp(argv[1], "recv") != 0) || atoi(argv[2]) < 1 ||
+	    atoi(argv[2]) > TEXT_MAX) {
 		fputs("Usage: udploop send SIZE gso|mmsg PORT\n"
 		      "       udploop recv SIZE gso|mmsg READY_FD\n", stderr);
 		return 2;
