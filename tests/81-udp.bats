@@ -275,6 +275,34 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	assert_equal "$(cat a.out b.out)" $'one\ntwo\nthree'
 }
 
+@test "who is started first does not matter: nobody there yet is no error" {
+	local port
+	known --framing=lines
+	udp a "${A[@]}"
+	port=${PORT[a]}
+	stop a
+	echo early >message
+	UDP_STDIN=message udp b "${B[@]}" "127.0.0.1:$port"
+	UDP_AT=127.0.0.1:$port udp a "${A[@]}"
+	ends b 20
+	assert_equal "$status" 0
+	arrives a.out 1
+	cmp a.out message
+}
+
+@test "the receiver is killed in the middle: the sender says so, in time, with 6" {
+	known --framing=lines
+	udp a "${A[@]}"
+	udp b "${B[@]}" "127.0.0.1:${PORT[a]}"
+	tell b one
+	arrives a.out 1
+	stop a KILL
+	tell b two
+	hush b
+	ends b 40
+	assert_equal "$status" 6
+}
+
 @test "the strict native peer has nothing to object to, and both ends agree" {
 	person a
 	udp a --quiet --framing=lines --lifetime=2s --remote-key "$(identity_of n 1)"
