@@ -137,14 +137,28 @@ static void probed(struct udp *u, struct peer *p, size_t size)
 
 static void probe_tick(struct udp *u, struct peer *p)
 {
-	if (p->probing == 0) {
-		udp_probe_start(u, p);
-	} else if (++p->probe_tries < PROBE_TRIES) {
+	size_t route;
+
+	if (p->probing > 0 && ++p->probe_tries < PROBE_TRIES) {
 		probe(u, p);
-	} else {
-		p->probe_high = p->probing;
-		probe_next(u, p);
+		return;
 	}
+	/* The system may know more by now: a router on the way has told it. */
+	route = u->config.hooks.limit(u->config.hooks.owner, &p->at);
+	if (p->probing == 0) {
+		p->limit = route;
+		udp_probe_start(u, p);
+		return;
+	}
+	p->probe_high = p->probing;
+	if (route <= p->probe_low || route >= p->probe_high) {
+		probe_next(u, p);
+		return;
+	}
+	p->probe_high = route + 1;
+	p->probing = route;
+	p->probe_tries = 0;
+	probe(u, p);
 }
 
 void udp_too_large(struct udp *u, struct peer *p, size_t limit)
