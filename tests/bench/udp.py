@@ -238,7 +238,8 @@ class Iperf(Rival):
         try:
             for _ in range(200):
                 with open(out, 'wb') as f:
-                    client = Proc(['iperf3', '-c', HOST, '-p', port, '-u', '-l', size, '-b', 0, '-k', place.messages, '-J'],
+                    client = Proc(['iperf3', '-c', HOST, '-p', port, '-u', '-l', size, '-b', 0, '-k',
+                        place.messages, '-J'],
                                   stdout=f, env=place.env)
                 if not client.wait(LIMIT):
                     raise Failure('the client does not end')
@@ -263,7 +264,8 @@ class Iperf(Rival):
 
 def all_rivals():
     return [Vault('vault-udp', 'vault-udp'), Bare('bare-gso', 'gso'), Bare('bare-mmsg', 'mmsg'),
-            Socat('socat', 'socat UDP (plain)'), Nc('nc', 'nc -u (plain, 16 KiB datagrams)'), Iperf('iperf3', 'iperf3 -u (plain)')]
+            Socat('socat', 'socat UDP (plain)'), Nc('nc', 'nc -u (plain, 16 KiB datagrams)'), Iperf('iperf3',
+                'iperf3 -u (plain)')]
 
 
 # ---- report ----
@@ -301,7 +303,8 @@ def text(data):
                          spread(e['runs'], 'messages_s', 0), spread(e['runs'], 'cpu_us', 2), times(e, bare, 'cpu_us'),
                          spread(e['runs'], 'sender_cpu_us', 2), notes(e, data['messages'])])
         out += [f'MTU {mtu}, messages of {part["size"]} bytes',
-                report.table(['tool', 'MB/s arrived', 'x bare', 'messages/s', 'CPU us/message', 'x bare', 'sender', ''], rows), '']
+                report.table(['tool', 'MB/s arrived', 'x bare', 'messages/s', 'CPU us/message', 'x bare', 'sender',
+                    ''], rows), '']
     out += [f'{n}: {v}' for n, v in data['versions'].items()]
     out += [f'{n}: not measured: {why}' for n, why in data['missing'].items()]
     return '\n'.join(out)
@@ -378,7 +381,8 @@ def main():
     base = '/dev/shm' if os.access('/dev/shm', os.W_OK) and shutil.disk_usage('/dev/shm').free > need else None
     with tempfile.TemporaryDirectory(prefix='vault-bench-', dir=base) as directory:
         try:
-            data = run_all(Place(build, bin_dir, directory, messages), [r for r in rivals if not names or r.name in names], rounds)
+            data = run_all(Place(build, bin_dir, directory, messages),
+                [r for r in rivals if not names or r.name in names], rounds)
         except KeyboardInterrupt:
             return 130
         finally:

@@ -40,14 +40,18 @@ def acts(prefix, table):
 CHANGED = {
     "31-bytes": {"enc_key": wire.b64(bytes(range(31)))}, "no-key": {"enc_key": None}, "dash": {"enc_key": "-"},
     "number": {"enc_key": 5}, "sign-31": {"sign_key": wire.b64(bytes(range(31)))}, "sign-none": {"sign_key": None},
-    "sign-zeros": {"sign_key": wire.b64(bytes(32))}, "no-signature": {"signature": None}, "signature-list": {"signature": []},
+    "sign-zeros": {"sign_key": wire.b64(bytes(32))}, "no-signature": {"signature": None},
+    "signature-list": {"signature": []},
     "signature-empty": {"signature": ""}, "detached": {"signature": wire.b64(bytes(64))},
-    "sig2-zeros": {"sig2": wire.b64(bytes(64))}, "sig2-short": {"sig2": wire.b64(bytes(63))}, "sig2-null": {"sig2": None},
-    "sig2-number": {"sig2": 1}, "port-text": {"port": "2000"}, "port-negative": {"port": -1}, "port-70000": {"port": 70000},
+    "sig2-zeros": {"sig2": wire.b64(bytes(64))}, "sig2-short": {"sig2": wire.b64(bytes(63))},
+    "sig2-null": {"sig2": None},
+    "sig2-number": {"sig2": 1}, "port-text": {"port": "2000"}, "port-negative": {"port": -1},
+    "port-70000": {"port": 70000},
     "port-float": {"port": 2000.5}, "port-huge": {"port": 1 << 80}, "port-list": {"port": [2000]},
     "ts-float": {"ts": 1.5}, "ts-text": {"ts": "now"}, "ts-negative": {"ts": -1}, "ts-huge": {"ts": 1 << 70},
     "ts-true": {"ts": True}, "sid-short": {"sid": wire.b64(bytes(7))}, "sid-long": {"sid": wire.b64(bytes(4000))},
-    "sid-number": {"sid": 5}, "to-short": {"to": wire.b64(bytes(31))}, "to-null": {"to": None}, "caps-text": {"caps": "native"},
+    "sid-number": {"sid": 5}, "to-short": {"to": wire.b64(bytes(31))}, "to-null": {"to": None},
+    "caps-text": {"caps": "native"},
     "caps-numbers": {"caps": [1, 2]}, "caps-nested": {"caps": [["native"]]}, "caps-many": {"caps": ["x"] * 9000},
     "caps-long": {"caps": ["x" * 30000]}, "caps-map": {"caps": {"native": True}},
 }
@@ -66,7 +70,8 @@ def key_changed(stage, change):
 def key_tampered(stage, _):
     """Good but for one thing that only sig2 covers."""
     fields = stage.stranger_keys()
-    for change in ({"port": 4444}, {"ts": fields["ts"] + 1}, {"sid": wire.b64(b"tampered")}, {"caps": ["native", "more"]},
+    for change in ({"port": 4444}, {"ts": fields["ts"] + 1}, {"sid": wire.b64(b"tampered")}, {"caps": ["native",
+        "more"]},
                    {"to": wire.b64(stage.peer.sign)}):
         stage.fire_keys({**fields, **change})
 
@@ -141,7 +146,8 @@ def key_spoofed_port(stage, _):
 JSON_JUNK = {
     "deep": b"[" * 40000, "deep-map": b'{"a":' * 8000, "array": b"[1,2]", "null": b"null", "number": b"1e999",
     "not-utf8": b'{"enc_key":"\xff\xfe"}', "nul": b'{"enc_key":"a\x00b"}', "nul-escape": b'{"enc_key":"a\\u0000b"}',
-    "surrogate": b'{"enc_key":"\\ud800"}', "cut": b'{"enc_key":', "empty-key": b'{"":1}', "huge-number": b'{"port":' + b"9" * 30000 + b"}",
+    "surrogate": b'{"enc_key":"\\ud800"}', "cut": b'{"enc_key":', "empty-key": b'{"":1}',
+    "huge-number": b'{"port":' + b"9" * 30000 + b"}",
     "infinity": b'{"enc_key":Infinity}', "blank": b" " * 40000,
 }
 
@@ -167,9 +173,12 @@ MAPS = {
     "bin-keys": msgpack.packb({k.encode(): v for k, v in GOOD.items()}), "v-3": msgpack.packb({**GOOD, "v": 3}),
     "p-text": msgpack.packb({**GOOD, "p": "text"}), "v-text": msgpack.packb({**GOOD, "v": "2"}),
     "float-v": msgpack.packb({**GOOD, "v": 2.0}), "deep-array": b"\x91" * 45000, "deep-map": b"\x81\xa1v" * 15000,
-    "deep-in-value": b"\x82\xa1v\x02\xa1x" + b"\x91" * 45000, "deep-closed": b"\x82\xa1v\x02\xa1x" + b"\x91" * 45000 + b"\x01",
-    "array32": b"\xdd\xff\xff\xff\xff", "map32": b"\xdf\xff\xff\xff\xff", "bin32": b"\x82\xa1v\x02\xa1p\xc6\xff\xff\xff\xff",
-    "str32": b"\x82\xa1v\x02\xa1p\xdb\xff\xff\xff\xff", "array16-nested": b"\xdc\xff\xff" * 15000, "map32-nested": b"\xdf\xff\xff\xff\xff\x01" * 7000,
+    "deep-in-value": b"\x82\xa1v\x02\xa1x" + b"\x91" * 45000,
+    "deep-closed": b"\x82\xa1v\x02\xa1x" + b"\x91" * 45000 + b"\x01",
+    "array32": b"\xdd\xff\xff\xff\xff", "map32": b"\xdf\xff\xff\xff\xff",
+    "bin32": b"\x82\xa1v\x02\xa1p\xc6\xff\xff\xff\xff",
+    "str32": b"\x82\xa1v\x02\xa1p\xdb\xff\xff\xff\xff", "array16-nested": b"\xdc\xff\xff" * 15000,
+    "map32-nested": b"\xdf\xff\xff\xff\xff\x01" * 7000,
     "ext": b"\x82\xa1v\x02\xa1p\xc9\xff\xff\xff\xff\x01", "never-used": b"\xc1", "empty": b"", "many-keys":
     msgpack.packb({"k%d" % i: i for i in range(4000)}), "same-key": b"\x84" + (b"\xa1v\x02" * 4), "nil": b"\xc0",
 }
@@ -206,7 +215,8 @@ def bytes_large(stage, _):
 
 # ---- boxes of the peer ----
 
-@acts("time", {"nan": float("nan"), "inf": float("inf"), "minus-inf": float("-inf"), "zero": 0.0, "minus": -1e300, "huge": 1e300,
+@acts("time", {"nan": float("nan"), "inf": float("inf"), "minus-inf": float("-inf"), "zero": 0.0, "minus": -1e300,
+    "huge": 1e300,
                "tiny": 5e-324})
 def box_time(stage, when):
     stage.send(now=when)
@@ -217,7 +227,8 @@ def box_shifted(stage, by):
     stage.send(now=stage.node.clock() + by)
 
 
-@acts("s", {"none": None, "float": 1.5, "negative": -1, "text": "1", "bin": b"12345678", "true": True, "list": [1], "float-whole": 1e6})
+@acts("s", {"none": None, "float": 1.5, "negative": -1, "text": "1", "bin": b"12345678", "true": True, "list": [1],
+    "float-whole": 1e6})
 def box_sequence(stage, s):
     stage.send(s=s)
 
@@ -263,8 +274,10 @@ def box_short(stage, _):
         stage.transmit(outer + wire.bindings.crypto_box_afternm(bytes(n), outer, stage.shared()))
 
 
-@acts("p", {"raw": b"not zstd", "cut": wire.compress(b"cut here")[:-2], "junk": wire.compress(b"junk follows") + b"x", "text": "text",
-            "magic": b"\x28\xb5\x2f\xfd", "skippable-cut": b"\x50\x2a\x4d\x18\xff\xff\xff\xff", "map": {"a": 1}, "number": 5})
+@acts("p", {"raw": b"not zstd", "cut": wire.compress(b"cut here")[:-2],
+    "junk": wire.compress(b"junk follows") + b"x", "text": "text",
+            "magic": b"\x28\xb5\x2f\xfd", "skippable-cut": b"\x50\x2a\x4d\x18\xff\xff\xff\xff", "map": {"a": 1},
+            "number": 5})
 def box_payload(stage, p):
     stage.send(p=p)
 
@@ -287,14 +300,19 @@ def box_bomb(stage, name):
 
 
 @acts("control", {
-    "ping-text": {"ping": "x"}, "ping-huge": {"ping": 1 << 200}, "ping-list": {"ping": [[]]}, "ping-float": {"ping": 1.5},
+    "ping-text": {"ping": "x"}, "ping-huge": {"ping": 1 << 200}, "ping-list": {"ping": [[]]},
+    "ping-float": {"ping": 1.5},
     "pong-unasked": {"pong": 12345}, "pong-text": {"pong": "x"}, "probe-huge": {"probe": 1, "size": 1 << 40},
     "probe-negative": {"probe": 1, "size": -5}, "probe-text": {"probe": 1, "size": "x"}, "probe-none": {"probe": 1},
-    "probed-unasked": {"probed": 99, "size": 65000}, "probed-huge": {"probed": 1, "size": 1 << 63}, "probed-zero": {"probed": 1, "size": 0},
-    "end-text": {"end": "x"}, "end-list": {"end": [1]}, "end-nothing": {"end": {}}, "end-negative": {"end": {"messages": -1, "bytes": -1}},
+    "probed-unasked": {"probed": 99, "size": 65000}, "probed-huge": {"probed": 1, "size": 1 << 63},
+    "probed-zero": {"probed": 1, "size": 0},
+    "end-text": {"end": "x"}, "end-list": {"end": [1]}, "end-nothing": {"end": {}},
+    "end-negative": {"end": {"messages": -1, "bytes": -1}},
     "end-huge": {"end": {"messages": 1 << 70, "bytes": 1}}, "end-float": {"end": {"messages": 1.5, "bytes": 2.5}},
-    "ended-unasked": {"ended": {"messages": 5, "bytes": 5}}, "ended-text": {"ended": "x"}, "unknown": {"surprise": {"a": [1, 2]}},
-    "nothing": {}, "all": {"ping": 1, "pong": 1, "probe": 1, "size": 5, "ended": {}}, "bye-number": {"bye": 5}, "bye-list": {"bye": []},
+    "ended-unasked": {"ended": {"messages": 5, "bytes": 5}}, "ended-text": {"ended": "x"},
+    "unknown": {"surprise": {"a": [1, 2]}},
+    "nothing": {}, "all": {"ping": 1, "pong": 1, "probe": 1, "size": 5, "ended": {}}, "bye-number": {"bye": 5},
+    "bye-list": {"bye": []},
 })
 def box_control(stage, control):
     stage.send(c=json.dumps(control).encode())
@@ -339,10 +357,12 @@ def draw(stage, name):
     """One good key message, whose source could be anybody's: it may be answered, once."""
     someone, port = wire.SignKeys(), stage.stranger_port
     if name == "draw-native":
-        raw = json.dumps(wire.native_key_fields(wire.BoxKeys().public, someone, port, int(stage.node.clock() * 1000), b"stranger")).encode()
+        raw = json.dumps(wire.native_key_fields(wire.BoxKeys().public, someone, port,
+            int(stage.node.clock() * 1000), b"stranger")).encode()
         stage.fire(wire.pack_map(k=raw, size=stage.node.size))
     else:
-        stage.fire(wire.pack_map(c=json.dumps(wire.key_fields(wire.BoxKeys().public, someone, port)).encode(), size=stage.node.size))
+        stage.fire(wire.pack_map(c=json.dumps(wire.key_fields(wire.BoxKeys().public, someone, port)).encode(),
+            size=stage.node.size))
     stage.breathe(6)
 
 
@@ -372,7 +392,8 @@ def garbage(stage, n, sock):
 
 
 def fresh_keys(stage, n, sock):
-    keys = wire.native_key_fields(wire.BoxKeys().public, wire.SignKeys(), sock.getsockname()[1], int(stage.node.clock() * 1000),
+    keys = wire.native_key_fields(wire.BoxKeys().public, wire.SignKeys(), sock.getsockname()[1],
+        int(stage.node.clock() * 1000),
                                   struct.pack(">Q", n))
     return wire.pack_map(c=json.dumps(keys).encode(), size=stage.node.size)
 
@@ -387,4 +408,5 @@ def anywhere(i):
 
 @act("flood-ports", "flood-addresses", "flood-keys", "flood-keys-addresses")
 def floods(stage, name):
-    flood(stage, anywhere if "addresses" in name else home, fresh_keys if "keys" in name else garbage, each=1 if "keys" in name else 5)
+    flood(stage, anywhere if "addresses" in name else home, fresh_keys if "keys" in name else garbage,
+        each=1 if "keys" in name else 5)

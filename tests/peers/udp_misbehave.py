@@ -83,7 +83,8 @@ class Stage:
 
     def stranger_keys(self, enc=None, ts=None, to=b""):
         ts = int(self.node.clock() * 1000) if ts is None else ts
-        return wire.native_key_fields(enc or wire.BoxKeys().public, self.someone, self.stranger_port, ts, b"stranger", to)
+        return wire.native_key_fields(enc or wire.BoxKeys().public, self.someone, self.stranger_port, ts,
+            b"stranger", to)
 
     def fire(self, data):
         """Not so fast that it would be dropped for that alone."""
@@ -150,7 +151,8 @@ class Stage:
         self.say("after " + name)
         alive = alive and self.settled()
         self.hear()
-        return {"act": name, "alive": alive, "fired": self.fired, "back": self.back, "amplified": self.back > self.fired,
+        return {"act": name, "alive": alive, "fired": self.fired, "back": self.back,
+            "amplified": self.back > self.fired,
                 "stolen": self.stolen, "violations": self.node.counts["violation"] - violations}
 
 

@@ -137,7 +137,8 @@ def wire_rules():
     refused("map: trailing bytes", wire.unpack_map, msgpack.packb(good) + b"x")
     check("map: 2.0, more keys, none of p, c, g", wire.unpack_map(msgpack.packb({"x": 1, "v": 2.0})))
     z = wire.compress(b"hello")
-    check("zstd: several frames, skippable ones", wire.decompress(z + b"\x50\x2a\x4d\x18\2\0\0\0ab" + z) == b"hellohello")
+    check("zstd: several frames, skippable ones",
+        wire.decompress(z + b"\x50\x2a\x4d\x18\2\0\0\0ab" + z) == b"hellohello")
     check("zstd: a frame of nothing", wire.decompress(wire.compress(b"")) == b"")
     for what, data in (("junk behind", z + b"x"), ("cut", z[:-1]), ("raw", b"hello")):
         refused("zstd: " + what, wire.decompress, data)
@@ -151,13 +152,15 @@ def key_rules():
     check("keys", wire.check_keys(fields) == (box.public, sign.public))
     check("native keys", wire.check_native(fields) == (1700000000000, b"12345678", b"", ["a", "b"]))
     for key, value in (("port", 1501), ("ts", 1700000000001), ("sid", wire.b64(b"12345679")), ("caps", ["a"]),
-                       ("to", wire.b64(bytes(31) + b"\1")), ("sig2", wire.b64(bytes(64))), ("ts", 1.5), ("caps", "a,b")):
+                       ("to", wire.b64(bytes(31) + b"\1")), ("sig2", wire.b64(bytes(64))), ("ts", 1.5), ("caps",
+                           "a,b")):
         refused("native keys with another %s" % key, wire.check_native, {**fields, key: value})
     other = wire.SignKeys()
     for what, more in (("nothing", {"signature": None}), ("junk", {"signature": "!"}),
                        ("a detached signature", {"signature": wire.b64(bytes(64))}),
                        ("other text", {"signature": wire.b64(sign.sign_whole(b"hello"))}),
-                       ("other keys", {"sign_key": wire.b64(other.public)}), ("31 bytes", {"enc_key": wire.b64(bytes(31))}),
+                       ("other keys", {"sign_key": wire.b64(other.public)}), ("31 bytes",
+                           {"enc_key": wire.b64(bytes(31))}),
                        ("port as text", {"port": "1500"})):
         refused("keys: " + what, wire.check_keys, {**fields, **more})
     for point in wire.LOW_ORDER:
@@ -255,8 +258,10 @@ def native_pairs():
             a.say(b"a%d" % i)
             b.say(b"b%d" % i)
         run([a, b], 5, lambda: len(a.sink) == len(b.sink) == 200)
-        check("native: all arrives", a.sink == [b"b%d" % i for i in range(200)] and b.sink == [b"a%d" % i for i in range(200)])
-        check("native: no violations", not a.counts["violation"] and not b.counts["violation"] and not a.counts["clear"])
+        check("native: all arrives",
+            a.sink == [b"b%d" % i for i in range(200)] and b.sink == [b"a%d" % i for i in range(200)])
+        check("native: no violations",
+            not a.counts["violation"] and not b.counts["violation"] and not a.counts["clear"])
         native_replay(a, b)
         b.move()
         b.say(b"moved")
@@ -309,7 +314,8 @@ def compatible():
     u, n = upstream(udp_upstream.Upstream, "--scale", "40"), native("--upstream", "--scale", "40")
     u.add_peer(HOME, n.port)
     n.add_peer(HOME, u.port)
-    check("compatible: keys", run([u, n], 10, lambda: u.knows(n.own[0].box.public) and any(p.open for p in n.peers.values())))
+    check("compatible: keys", run([u, n], 10,
+        lambda: u.knows(n.own[0].box.public) and any(p.open for p in n.peers.values())))
     for i in range(60):
         u.say(b"u%d" % i)
         n.say(b"n%d" % i)

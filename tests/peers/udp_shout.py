@@ -69,7 +69,8 @@ def bad():
 def probe():
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((GROUP, 0))
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + socket.inet_aton("127.0.0.1"))
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+        socket.inet_aton(GROUP) + socket.inet_aton("127.0.0.1"))
     sock.settimeout(1)
     sender().sendto(b"x", (GROUP, sock.getsockname()[1]))
     return sock.recv(10) == b"x"

@@ -123,7 +123,8 @@ class Upstream(Node):
                 self.outbox.sendto(data, address)
         elif word == "junk":
             host, port, claim = rest.split()
-            for keys in ({"enc_key": "-"}, {"enc_key": wire.b64(bytes(32))}, {"enc_key": wire.b64(bytes(31)), "sign_key": "", "signature": None}):
+            for keys in ({"enc_key": "-"}, {"enc_key": wire.b64(bytes(32))}, {"enc_key": wire.b64(bytes(31)),
+                "sign_key": "", "signature": None}):
                 control = json.dumps({**keys, "port": int(claim)}).encode()
                 self.outbox.sendto(wire.pack_map(c=control, size=self.size), (host, int(port)))
         else:
