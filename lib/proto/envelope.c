@@ -131,7 +131,7 @@ static void put(struct sink *s, const void *bytes, size_t n)
 		return;
 	}
 	/* A payload that was made in its place stays there. */
-	if (n > 0 && s->out + s->n != bytes)
+	if (bytes && n > 0 && s->out + s->n != bytes)
 		memmove(s->out + s->n, bytes, n);
 	s->n += n;
 }

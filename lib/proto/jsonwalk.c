@@ -225,7 +225,11 @@ bool jsonwalk_named(const char *name, size_t len, const char *want)
 
 static unsigned unit(const char *at)
 {
-	return (unsigned)(hex(at[0]) << 12 | hex(at[1]) << 8 | hex(at[2]) << 4 | hex(at[3]));
+	unsigned u = 0;
+
+	for (int i = 0; i < 4; i++)
+		u = u << 4 | ((unsigned)hex(at[i]) & 15);
+	return u;
 }
 
 /* Bytes of the character ${u} in UTF-8. */

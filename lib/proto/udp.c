@@ -10,13 +10,16 @@
 
 const char *udp_drop_name(enum udp_drop why)
 {
-	static const char *const names[] = {
-#define X(name, text) [UDP_DROP_##name] = text,
-	    UDP_DROP_MAP(X)
+	switch (why) {
+#define X(name, text) \
+	case UDP_DROP_##name: \
+		return text;
+		UDP_DROP_MAP(X)
 #undef X
-	};
-
-	return names[why];
+	case UDP_DROP_COUNT:
+		break;
+	}
+	return "unknown";
 }
 
 enum udp_outcome udp_drop(struct udp *u, struct udp_message *m, struct peer *p, enum udp_drop why)

@@ -199,13 +199,13 @@ static uint64_t lost_out(const struct udp_loop *l, bool *silent)
 static void judge_run(struct udp_loop *l)
 {
 	bool silent = false;
-	uint64_t in = udp_report_lost(l), out = lost_out(l, &silent);
+	uint64_t in = udp_report_lost(l), unsent = l->oversized + l->not_text, out = lost_out(l, &silent);
 
 	if (l->unframed > 0)
 		error_set(&l->error, ERROR_IO, BLAME_LOCAL, "%llu messages were not written: they hold the delimiter",
 		    (unsigned long long)l->unframed);
-	if (l->oversized > 0 || l->not_text > 0)
-		error_set(&l->error, ERROR_IO, BLAME_LOCAL, "%llu messages were not sent", (unsigned long long)(l->oversized + l->not_text));
+	if (unsent > 0)
+		error_set(&l->error, ERROR_IO, BLAME_LOCAL, "%llu messages were not sent", (unsigned long long)unsent);
 	if (in > 0)
 		error_set(&l->error, ERROR_TRUNCATED, BLAME_PEER, "%llu messages to us were lost", (unsigned long long)in);
 	if (out > 0)

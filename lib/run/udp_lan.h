@@ -25,6 +25,6 @@ struct udp_browse {
 };
 
 /* List who announces himself, on standard output, until a signal. Returns the exit status. */
-int udp_lan_browse(const struct udp_browse *b);
+int udp_lan_browse(const struct udp_browse *o);
 
 #endif

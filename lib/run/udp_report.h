@@ -10,7 +10,7 @@
 int udp_report_ready(const struct udp_loop *l, struct error *e);
 
 /* An event for --events; nothing without that. ${reason} may be NULL. */
-void udp_report_event(const struct udp_loop *l, const char *event, const struct peer *p, const char *reason);
+void udp_report_event(const struct udp_loop *l, const char *name, const struct peer *p, const char *reason);
 void udp_report_message(const struct udp_loop *l, const struct udp_message *m);
 
 /* All figures; ${status} -1 while it runs. */
