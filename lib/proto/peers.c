@@ -4,6 +4,8 @@
 
 #include "datagram.h"
 
+#define UNPROVED_MS 5000
+
 bool address_same_host(const struct udp_address *a, const struct udp_address *b)
 {
 	return memcmp(a->ip, b->ip, sizeof a->ip) == 0 && a->scope == b->scope;
@@ -22,7 +24,16 @@ static struct peer *free_slot(struct peers *t, int64_t now)
 		if (p->state == PEER_FREE || (p->state == PEER_GONE && p->gone_at <= now))
 			return p;
 	}
-	return t->used < t->count ? &t->slots[t->used++] : NULL;
+	if (t->used < t->count)
+		return &t->slots[t->used++];
+	/* One that only showed a key, and never that it holds it, has had its time. */
+	for (size_t i = 0; i < t->count; i++) {
+		struct peer *p = &t->slots[i];
+
+		if (p->state == PEER_KEYED && !p->wanted && !p->up_once && now >= p->born_at + UNPROVED_MS)
+			return p;
+	}
+	return NULL;
 }
 
 static void fresh_secrets(struct peer *p, const struct rng *rng)

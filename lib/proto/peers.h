@@ -144,7 +144,7 @@ bool address_same(const struct udp_address *a, const struct udp_address *b);
 bool address_same_host(const struct udp_address *a, const struct udp_address *b);
 
 /* A free slot, cleared, in state PEER_AWAIT, or NULL. Slots of peers that are gone are free from ${now} on
- * if their gone_at has passed. */
+ * if their gone_at has passed; when all are taken, so are those of strangers that proved nothing for 5 s. */
 struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t now, const struct rng *rng);
 
 /* Wipe a slot. */

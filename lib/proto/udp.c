@@ -156,8 +156,7 @@ void udp_forget(struct udp *u, struct peer *p)
 
 void udp_remove(struct udp *u, struct peer *p)
 {
-	if (p->state == PEER_UP && p->kind == PEER_NATIVE)
-		udp_send_control(u, p, "{\"bye\":\"removed\"}", p->size);
+	udp_bye(u, p, "removed");
 	p->wanted = false;
 	udp_forget(u, p);
 }

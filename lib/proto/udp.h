@@ -134,7 +134,10 @@ void udp_tick(struct udp *u);
 /* Expect a peer at an address; it is asked for its key from now on. NULL: no room. */
 struct peer *udp_add(struct udp *u, const struct udp_address *at, int name);
 
-/* Say goodbye and forget. Its numbers are remembered until nothing old can be opened any more. */
+/* Say goodbye, and how much came. */
+void udp_bye(struct udp *u, struct peer *p, const char *reason);
+
+/* The same, and forget. Its numbers are remembered until nothing old can be opened any more. */
 void udp_remove(struct udp *u, struct peer *p);
 
 /* All peers are told of new keys now. */

@@ -216,6 +216,17 @@ static void ended(struct udp *u, struct peer *p)
 		u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_ENDED, p);
 }
 
+void udp_bye(struct udp *u, struct peer *p, const char *reason)
+{
+	char json[160];
+
+	if (p->state != PEER_UP || p->kind != PEER_NATIVE)
+		return;
+	snprintf(json, sizeof json, "{\"bye\":\"%s\",\"messages\":%llu,\"bytes\":%llu}", reason,
+	    (unsigned long long)p->delivered, (unsigned long long)p->received_bytes);
+	udp_send_control(u, p, json, p->size);
+}
+
 static bool all_came(const struct peer *p)
 {
 	return p->messages.received >= p->their_messages;
@@ -268,6 +279,8 @@ static bool get_member(void *ctx, const char *name, size_t len, const struct jso
 
 	if (jsonwalk_named(name, len, "size"))
 		return get_number(v, &c->size);
+	if (jsonwalk_named(name, len, "messages"))
+		return c->has_messages = get_number(v, &c->messages);
 	for (unsigned i = C_PING; i <= C_BYE; i++) {
 		if (!jsonwalk_named(name, len, names[i]))
 			continue;
@@ -278,13 +291,20 @@ static bool get_member(void *ctx, const char *name, size_t len, const struct jso
 			return get_number(v, &c->number);
 		if (i == C_BYE)
 			return v->kind == JSONWALK_STRING;
+		c->has_messages = c->has_bytes = false;
 		return jsonwalk_object(v->text, v->len, get_total, c) && c->has_messages && c->has_bytes;
 	}
 	return true; /* what later versions may add */
 }
 
-static void take_bye(struct udp *u, struct peer *p)
+static void take_bye(struct udp *u, struct peer *p, const struct control *c)
 {
+	/* What it took is all that it ever will. */
+	if (c->has_messages && !p->end_confirmed) {
+		p->end_confirmed = true;
+		p->confirmed_messages = c->messages;
+		u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_CONFIRMED, p);
+	}
 	u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_BYE, p);
 	if (!p->wanted) {
 		udp_forget(u, p);
@@ -339,7 +359,7 @@ enum udp_outcome udp_take_control(struct udp *u, struct udp_message *m, struct p
 		u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_CONFIRMED, p);
 		break;
 	case C_BYE:
-		take_bye(u, p);
+		take_bye(u, p, &c);
 		break;
 	default:
 		break;

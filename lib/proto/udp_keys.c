@@ -175,6 +175,8 @@ static void learn_native(struct udp *u, struct peer *p, const struct keymsg *k, 
 		p->at = p->from = *from;
 		p->state = PEER_KEYED;
 		p->heard_at = u->now;
+		p->end_sent = p->end_confirmed = false;
+		p->end_tries = 0;
 		p->limit = u->config.hooks.limit(u->config.hooks.owner, &p->at);
 		p->size = UDP_SIZE_LEAST;
 		p->sized = false;

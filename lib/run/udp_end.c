@@ -117,10 +117,9 @@ static bool finished(struct udp_loop *l)
 {
 	bool sent = l->ends_sent && all_confirmed(l);
 
-	if (l->o->recv_only || (l->ep && l->ep->interactive))
-		sent = sent || !named(l) || l->o->recv_only;
+	/* A terminal does not end by itself. */
 	if (l->o->until_end)
-		return sent && all_ended(l);
+		return (sent || l->o->recv_only || l->ep->interactive) && all_ended(l);
 	return sent && named(l) && !l->o->recv_only;
 }
 
@@ -160,12 +159,8 @@ void udp_end_leave(struct udp_loop *l)
 	int64_t until = clock_ms() + OUTPUT_MS;
 
 	udp_loop_clock(l);
-	for (size_t i = 0; i < l->engine->peers.used; i++) {
-		struct peer *p = &l->slots[i];
-
-		if (p->state == PEER_UP && p->kind == PEER_NATIVE)
-			udp_send_control(l->engine, p, "{\"bye\":\"\"}", p->size);
-	}
+	for (size_t i = 0; i < l->engine->peers.used; i++)
+		udp_bye(l->engine, &l->slots[i], "");
 	while (!udp_socket_flush(&l->socket) && clock_ms() < until)
 		(void)poll(&sock, 1, 100);
 	while (l->out_from < l->out_to && !l->broken_output && clock_ms() < until) {
