@@ -306,7 +306,7 @@ int udp_command_open(struct udp_loop *l, struct error *e)
 	l->command = calloc(1, sizeof *l->command);
 	if (!l->command)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
-	mask = umask(077);
+	mask = umask(0177);
 	rc = socket_listen(&l->command->listeners, &at, &o, e);
 	umask(mask);
 	if (rc < 0) {
