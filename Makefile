@@ -270,5 +270,5 @@ clean: ## remove build directories
 	rm -rf '$(BUILD)' '$(BUILD)-asan'
 
 help: ## this list
-	@sed -n 's/^\([a-z ]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z -]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
 	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'
