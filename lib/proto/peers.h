@@ -115,6 +115,8 @@ struct peer {
 	uint64_t window_bytes; /* of its buffer, 0: unknown */
 	uint64_t confirmed;  /* of messages_sent_assoc: it has taken these out of its buffer */
 	uint64_t pinged;     /* messages sent when the last ping went out */
+	uint64_t flow;	     /* messages under way that proved not to be too many, 0: as the buffer has it */
+	uint64_t missed;     /* that did not come, as of the last answer */
 	struct {
 		uint64_t number, sent;
 		int64_t at_us;

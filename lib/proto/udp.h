@@ -219,6 +219,8 @@ void udp_probe_start(struct udp *u, struct peer *p);
 void udp_send_control(struct udp *u, struct peer *p, const char *json, size_t size);
 
 /* udp_out.c */
+/* Of ${sent} messages ${came} had come: adapt what may be under way. */
+void udp_flow(struct peer *p, uint64_t sent, uint64_t came);
 size_t udp_box(struct udp *u, struct peer *p, const struct envelope *e, size_t size, uint8_t *out);
 size_t udp_clear(struct udp *u, struct peer *p, const struct envelope *e, size_t size, uint8_t *out);
 

@@ -30,6 +30,13 @@ void udp_send_control(struct udp *u, struct peer *p, const char *json, size_t si
 		u->config.hooks.send(u->config.hooks.owner, &p->at, u->out, len);
 }
 
+/* What one of them says. */
+struct control {
+	enum { C_NONE, C_PING, C_PONG, C_PROBE, C_PROBED, C_END, C_ENDED, C_BYE } what;
+	uint64_t number, size, messages, bytes;
+	bool has_messages, has_bytes, bad;
+};
+
 /* ---- pings ---- */
 
 void udp_ping(struct udp *u, struct peer *p)
@@ -47,8 +54,9 @@ void udp_ping(struct udp *u, struct peer *p)
 	udp_send_control(u, p, json, p->size);
 }
 
-static void pong(struct udp *u, struct peer *p, const struct udp_message *m, uint64_t n)
+static void pong(struct udp *u, struct peer *p, const struct udp_message *m, const struct control *c)
 {
+	uint64_t n = c->number;
 	int64_t rtt;
 
 	if (p->pings[n % PEER_PINGS].number != n || p->pings[n % PEER_PINGS].at_us == 0)
@@ -59,6 +67,8 @@ static void pong(struct udp *u, struct peer *p, const struct udp_message *m, uin
 	p->rtt_us = p->rtt_us == 0 ? rtt : (p->rtt_us * 7 + rtt) / 8;
 	if (p->pings[n % PEER_PINGS].sent > p->confirmed)
 		p->confirmed = p->pings[n % PEER_PINGS].sent;
+	if (c->has_messages)
+		udp_flow(p, p->pings[n % PEER_PINGS].sent, c->messages);
 	p->pings[n % PEER_PINGS].at_us = 0;
 	if (n == p->candidate_ping && address_same(&p->candidate, &m->from)) {
 		p->candidate_ping = 0;
@@ -248,12 +258,6 @@ static void take_end(struct udp *u, struct peer *p, uint64_t messages)
 
 /* ---- reading ---- */
 
-struct control {
-	enum { C_NONE, C_PING, C_PONG, C_PROBE, C_PROBED, C_END, C_ENDED, C_BYE } what;
-	uint64_t number, size, messages, bytes;
-	bool has_messages, has_bytes, bad;
-};
-
 static bool get_number(const struct jsonwalk *v, uint64_t *out)
 {
 	*out = (uint64_t)v->integer;
@@ -332,13 +336,14 @@ enum udp_outcome udp_take_control(struct udp *u, struct udp_message *m, struct p
 
 		/* The answer goes where the question came from: so a peer that moved learns that we reach it. */
 		p->at = m->from;
-		snprintf(text, sizeof text, "{\"pong\":%llu}", (unsigned long long)c.number);
+		snprintf(text, sizeof text, "{\"pong\":%llu,\"messages\":%llu}", (unsigned long long)c.number,
+		    (unsigned long long)p->messages.received);
 		udp_send_control(u, p, text, p->size);
 		p->at = at;
 		break;
 	}
 	case C_PONG:
-		pong(u, p, m, c.number);
+		pong(u, p, m, &c);
 		break;
 	case C_PROBE:
 		snprintf(text, sizeof text, "{\"probed\":%llu,\"size\":%zu}", (unsigned long long)c.number, whole);

@@ -156,13 +156,33 @@ enum udp_seal udp_seal(struct udp *u, struct peer *p, const uint8_t *text, size_
 
 /* ---- how much may be under way ---- */
 
-static uint64_t window(const struct peer *p)
+/* What its buffer holds, if nobody else sends to it. */
+static uint64_t window_most(const struct peer *p)
 {
 	uint64_t n = p->window_bytes * 3 / 4 / (p->size + BUFFER_EXTRA);
 
 	if (p->window_bytes == 0)
 		return WINDOW_UNKNOWN;
 	return n < WINDOW_LEAST ? WINDOW_LEAST : n > WINDOW_MOST ? WINDOW_MOST : n;
+}
+
+static uint64_t window(const struct peer *p)
+{
+	uint64_t most = window_most(p);
+
+	return p->flow > 0 && p->flow < most ? p->flow : most;
+}
+
+/* Half as many under way after each loss, a few more after each answer without. */
+void udp_flow(struct peer *p, uint64_t sent, uint64_t came)
+{
+	uint64_t missed = sent > came ? sent - came : 0, now = window(p);
+
+	if (missed > p->missed)
+		p->flow = now / 2 > WINDOW_LEAST ? now / 2 : WINDOW_LEAST;
+	else if (p->flow > 0)
+		p->flow += p->flow < window_most(p) ? 1 + p->flow / 64 : 0;
+	p->missed = missed;
 }
 
 uint64_t udp_room(struct udp *u, struct peer *p)
