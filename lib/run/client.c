@@ -78,6 +78,7 @@ static struct sandbox_needs needs_of_handshake(struct client *c)
 	const struct client_options *o = c->o;
 	struct sandbox_needs needs = {.connect = o->retry || wants_known_key(c)};
 
+	needs.unix_socket = needs.connect && o->to.is_unix;
 	if (needs.connect && !o->to.is_unix) {
 		needs.port = o->to.port;
 		needs.bind = o->socket.source || o->socket.source_port != 0;
