@@ -298,7 +298,8 @@ bool session_agreed(const struct session *s)
 
 bool session_wants_reset(const struct session *s)
 {
-	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE;
+	/* (One that left before it was served has nothing to be told.) */
+	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE && (s->ready || !s->fin);
 }
 
 bool session_is_raw(const struct session *s)

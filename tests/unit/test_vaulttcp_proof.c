@@ -37,6 +37,7 @@ static void test_unproven_end(void)
 		pair_run(&p);
 		CHECK(side_closed(&p.side[1]));
 		CHECK(!session_agreed(&p.side[1].s) && !p.side[1].finished);
+		CHECK(!session_wants_reset(&p.side[1].s));
 		CHECK_INT(side_code(&p.side[1]), has_key(responder_last[i]) ? ERROR_AUTH : ERROR_NETWORK);
 		pair_free(&p);
 	}
