@@ -18,7 +18,7 @@ setup() {
 	printf 'good day' >day
 }
 
-NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","protocol","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
+NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","program","protocol","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
 KINDS='["cpu","input","network","output","pace","peer_input","peer_output"]'
 
 # stats FILE [N]: the first (or Nth) line with figures.
@@ -45,6 +45,7 @@ pair() {
 	LISTEN_STDIN=day CLIENT_STDIN=up pair --stats=json -- --stats=json
 	for file in client.err "$LISTEN_ERR"; do
 		[ "$(wc -l <"$file")" = 1 ]
+		jq -e '.program | IN("vault-connect", "vault-listen")' "$file"
 		jq -e "keys == $NAMES and (.waits | keys) == $KINDS and .v == 1 and .status == 0" "$file"
 		jq -e '([.waits[]] | add) as $all | $all > 0.99 and $all < 1.01' "$file"
 		jq -e '.uptime_seconds > 0 and .uptime_seconds < 60 and .rtt_ms > 0 and .rtt_ms < 5000' "$file"
@@ -149,7 +150,7 @@ pair() {
 
 # Every line: an object with v, time, level, message; the time is now, in UTC.
 all_json() {
-	jq -es 'length > 0 and all(.[]; .v == 1 and (.level | IN("error", "warning", "info")) and (.message | type) == "string" and
+	jq -es 'length > 0 and all(.[]; .v == 1 and (.program | startswith("vault-")) and (.level | IN("error", "warning", "info")) and (.message | type) == "string" and
 		(.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$")) and
 		((.time | sub("[.][0-9]+"; "") | fromdate) - now | fabs < 300))' "$1" || { cat "$1"; return 1; }
 	[ "$(jq -c . "$1" | wc -l)" = "$(wc -l <"$1")" ]
@@ -268,6 +269,82 @@ verdict() { grep -qxE "vault-(listen|connect): limited by $2" "$1" || { cat "$1"
 	# The verdict is the largest share.
 	CLIENT_STDIN=up pair -- --stats=json --rate-limit 1M
 	jq -e '.waits.pace > 0.5 and .verdict == "limited by --rate-limit"' client.err
+}
+
+@test "-v: when one side has ended, the other is waited for, whoever has sent more" {
+	local n
+	"$VT_BUILD/tests/pattern" 1M 1 >up
+	for wire in vault1 vault-tcp; do
+		# The listener sends all at once and ends; the client takes its time to say a word.
+		hold slow ''
+		SERVE_AT="127.0.0.1 0" LISTEN_STDIN=up serve -v --wire $wire --protocol XX
+		CLIENT_STDIN=slow start_client -v --wire $wire --protocol XX -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+		eventually 20 cmp client.out up
+		sleep $((2 * VT_SLOW))
+		release slow 'a word'
+		ended "$CLIENT_PID" 0 vault-connect client.err
+		ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+		verdict client.err "our own input"
+		verdict "$LISTEN_ERR" "the peer's input \(or the network\)"
+		# The other way round.
+		rm slow
+		hold slow ''
+		SERVE_AT="127.0.0.1 0" LISTEN_STDIN=slow serve -v --wire $wire --protocol XX
+		CLIENT_STDIN=up start_client -v --wire $wire --protocol XX -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+		eventually 20 cmp "$LISTEN_OUT" up
+		sleep $((2 * VT_SLOW))
+		release slow 'a word'
+		ended "$CLIENT_PID" 0 vault-connect client.err
+		ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+		verdict client.err "the peer's input \(or the network\)"
+		verdict "$LISTEN_ERR" "our own input"
+		rm slow
+	done
+}
+
+@test "-v and --stats: no verdict on a session that moved nothing, or never was one" {
+	local file
+	pair -v --stats=json -- -v --stats=json
+	for file in client.err "$LISTEN_ERR"; do
+		stats "$file" | jq -e '.verdict == null and .status == 0'
+		! grep 'limited by' "$file" || fail 'nothing was to be limited'
+	done
+	# The client is not authorized.
+	rm "$CLIENT_DIR/identity"
+	SERVE_AT="127.0.0.1 0" serve --max-failures 1
+	CLIENT_STDIN=day client -v --stats=json -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+	expect_status 5 vault-connect client.err
+	stats client.err | jq -e '.verdict == null and .status == 5'
+	! grep 'limited by' client.err || fail 'there was no session'
+	ended "$LISTEN_PID" 5 vault-listen "$LISTEN_ERR"
+}
+
+@test "--stats: also when the server has not the key that was given, in every pattern" {
+	local p
+	for p in IK XX; do
+		SERVE_AT="127.0.0.1 0" serve -v
+		client --stats=json --protocol $p -r "$CLIENT_KEY" 127.0.0.1 "$LISTEN_PORT"
+		expect_status 5 vault-connect client.err
+		[ "$(grep -c '"event":"stats"' client.err)" = 1 ]
+		stats client.err | jq -e '.status == 5 and .verdict == null and .bytes_sent == 0'
+		client --stats --protocol $p -r "$CLIENT_KEY" 127.0.0.1 "$LISTEN_PORT"
+		expect_status 5 vault-connect client.err
+		grep -q 'waits: .*; status 5' client.err
+		signal "$LISTEN_PID" TERM 10
+	done
+}
+
+@test "messages name the peer's address once" {
+	SERVE_AT="127.0.0.1 0" serve
+	client --protocol XX -r "$CLIENT_KEY" 127.0.0.1 "$LISTEN_PORT"
+	expect_status 5 vault-connect client.err
+	[ "$(grep -o "127.0.0.1:$LISTEN_PORT" client.err | wc -l)" = 1 ] || fail "$(cat client.err)"
+	client --trust strict 127.0.0.1 "$LISTEN_PORT"
+	expect_status 5 vault-connect client.err
+	[ "$(grep -o "127.0.0.1:$LISTEN_PORT" client.err | wc -l)" = 1 ] || fail "$(cat client.err)"
+	client -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+	expect_status 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 }
 
 # ---- progress ----

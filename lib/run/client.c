@@ -383,6 +383,8 @@ static int outcome(struct client *c, struct error *e)
 	conn = c->stream.pumping ? c->stream.conn : c->conn;
 	if (conn && key_was_wrong(c, &conn->session)) {
 		*e = *session_error(&conn->session);
+		if (c->stream.pumping)
+			stream_figures(&c->stream, error_status(e->code));
 		stream_drop(&c->stream);
 		drop_conn(c);
 		find_out(c, e);
