@@ -146,6 +146,26 @@ pair() {
 	signal "$CLIENT_PID" TERM 10
 }
 
+@test "SIGUSR1: at any time, from the start on" {
+	local tool
+	mkfifo fifo
+	for tool in vault_listen vault_connect; do
+		# It waits for the key while it sets itself up.
+		case $tool in
+		vault_listen) XDG_CONFIG_HOME=$PWD/server spawn vault_listen -a fifo --accept-timeout 100ms "$PWD/sock" </dev/null 2>early.err ;;
+		vault_connect) XDG_CONFIG_HOME=$PWD/client spawn vault_connect -r @fifo "$PWD/nobody" </dev/null 2>early.err ;;
+		esac
+		exec 8>fifo
+		kill -USR1 "$SPAWN_PID"
+		sleep 0.1
+		kill -USR1 "$SPAWN_PID"
+		echo "$SERVER_KEY" >&8
+		exec 8>&-
+		wait_for "$SPAWN_PID" 10
+		[ "$status" = 4 ] || [ "$status" = 3 ]
+	done
+}
+
 # ---- JSON ----
 
 # Every line: an object with v, time, level, message; the time is now, in UTC.

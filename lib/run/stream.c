@@ -121,7 +121,7 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 	memset(st, 0, sizeof *st);
 	st->loop = loop;
 	st->options = o;
-	/* From the start: by default this signal would end the process. */
+	/* (Until now it was ignored: by default this signal would end the process.) */
 	ev_signal_init(&st->usr1, on_usr1, SIGUSR1);
 	st->usr1.data = st;
 	ev_signal_start(loop, &st->usr1);
@@ -268,13 +268,26 @@ void stream_drop(struct stream *st)
 	st->pumping = false;
 }
 
+/* Stopping a watcher gives the signal its default back, which would end the process. */
+static void ignore_usr1(struct stream *st)
+{
+	sigset_t usr1, before;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &before);
+	ev_ref(st->loop);
+	ev_signal_stop(st->loop, &st->usr1);
+	signal(SIGUSR1, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 void stream_close(struct stream *st)
 {
 	if (!st->loop)
 		return;
 	stream_drop(st);
-	ev_ref(st->loop);
-	ev_signal_stop(st->loop, &st->usr1);
+	ignore_usr1(st);
 	stdstreams_close(st->ep);
 	if (st->squash_bufs)
 		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);
