@@ -403,7 +403,7 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 			ended "${LISTEN_PIDS[i]}" 0 vault-listen
 		else
 			expect_status 5 vault-connect client$i.err
-			one_line client$i.err 'was made by another process meanwhile' 'try again'
+			one_line client$i.err 'by another process meanwhile' 'try again'
 			wait_for "${LISTEN_PIDS[i]}" 20
 			again+=("$i")
 		fi
