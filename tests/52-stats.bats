@@ -215,24 +215,25 @@ all_json() {
 
 # ---- --rate-limit ----
 
-@test "--rate-limit: two seconds' worth takes two seconds, by a fifth at most, in both directions" {
-	local n
+@test "--rate-limit: two seconds' worth takes two seconds, in both directions" {
+	local most
+	most=$(soak 4500 2700) # (a busy machine has a rate of its own)
 	[ -z "$VT_WRAP" ] || skip 'valgrind has a rate of its own'
 	"$VT_BUILD/tests/pattern" 2M 1 >up
 	timed eval 'CLIENT_STDIN=up pair -- --rate-limit 1M'
 	echo "$TOOK ms"
 	[ "$TOOK" -ge 1600 ]
-	[ "$TOOK" -le $((2400 * VT_SLOW + 300)) ]
+	[ "$TOOK" -le $((most * VT_SLOW)) ]
 	timed eval 'LISTEN_STDIN=up pair --rate-limit 1M --'
 	echo "$TOOK ms"
 	[ "$TOOK" -ge 1600 ]
-	[ "$TOOK" -le $((2400 * VT_SLOW + 300)) ]
+	[ "$TOOK" -le $((most * VT_SLOW)) ]
 	# Much smaller, and still a stream: 4 KB at once, then 1000 bytes a second.
 	head -c 6000 up >small
 	timed eval 'CLIENT_STDIN=small pair -- --rate-limit 1000'
 	echo "$TOOK ms"
 	[ "$TOOK" -ge 1500 ]
-	[ "$TOOK" -le $((2400 * VT_SLOW + 300)) ]
+	[ "$TOOK" -le $((most * VT_SLOW)) ]
 }
 
 @test "--rate-limit: the end of input and signals do not wait for it" {

@@ -189,9 +189,9 @@ def receipt_wrong_total(s):
     on_peer_eof(s, lambda total: s.record(RECEIPT, u64(total + 1) + b"\0\0"))
 
 
-@act("receipt-short-0", "record", "b", "8", 0, 0)
-@act("receipt-short-2-0", "record", "b", "8", 2, 0)
-@act("receipt-short-2-7", "record", "b", "7", 2, 7)
+@act("receipt-wrong-less-0", "record", "b", "8", 0, 0)
+@act("receipt-wrong-less-2-0", "record", "b", "8", 2, 0)
+@act("receipt-less-2-7", "record", "b", "7", 2, 7)
 def receipt_of_less(s, status, detail):
     on_peer_eof(s, lambda total: s.record(RECEIPT, u64(total - 1) + bytes([status, detail])))
 
