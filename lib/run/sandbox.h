@@ -49,8 +49,9 @@ enum sandbox_mode {
 struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
 	bool datagrams;	       /* many at a time, and new UDP sockets (to ask for routes, to move to another port) */
-	bool connect;	       /* new connections to this TCP ${port}, or to a Unix socket */
+	bool connect;	       /* new connections to this TCP ${port}; nothing but TCP is spoken */
 	uint16_t port;
+	bool unix_socket;      /* with connect: to Unix sockets instead (any, nothing tells them apart) */
 	bool bind;	       /* with connect: from ${source_port} */
 	uint16_t source_port;
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */
