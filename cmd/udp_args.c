@@ -70,6 +70,7 @@ void udp_args_init(struct udp_args *u)
 	struct udp_options *o = &u->run;
 
 	memset(u, 0, sizeof *u);
+	u->run.framing = FRAMING_LINES;
 	o->socket.family = AF_UNSPEC;
 	o->at.any_host = true;
 	o->at.port = PORT_DEFAULT;
@@ -98,7 +99,7 @@ static int take_name(const struct common_args *a, const char *const *names, size
 
 static int take_enum(struct udp_args *u, int option, const struct common_args *a)
 {
-	static const char *const framings[] = {"lines", "nul", "u32", "raw"}, *const trusts[] = {"new", "strict", "any"},
+	static const char *const framings[] = {"raw", "lines", "nul", "u32"}, *const trusts[] = {"new", "strict", "any"},
 				 *const modes[] = {"auto", "require", "off"}, *const wires[] = {"v2", "v1"};
 	int n = 0, rc;
 

@@ -1,7 +1,5 @@
 /*
- * framing: where messages begin and end in a stream of bytes (--framing).
- *
- * One message is one unit: never split, never merged with another.
+ * framing: where a message ends in a stream of bytes. Pure; nothing is copied.
  */
 #ifndef FRAMING_H
 #define FRAMING_H
@@ -9,41 +7,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum framing {
-	FRAMING_LINES = 0, /* ends with a newline; the last one need not */
-	FRAMING_NUL,
-	FRAMING_U32, /* 4 bytes length, most significant first, and so many bytes */
-	FRAMING_RAW, /* what one read returned */
+	FRAMING_RAW = 0, /* what came at once is one message */
+	FRAMING_LINES,	 /* ends with a newline, which is not part of it */
+	FRAMING_NUL,	 /* ends with a zero byte, which is not part of it */
+	FRAMING_U32,	 /* begins with its length, 4 bytes, big-endian */
 };
 
-/* What framing_next() found. */
-enum framing_found {
-	FRAMING_MESSAGE,
-	FRAMING_MORE,	/* no whole message is there */
-	FRAMING_LARGE,	/* a message larger than the buffer: it is passed over, this once is told */
-	FRAMING_CUT,	/* the end came within a message (u32) */
-};
+#define FRAMING_TOO_LONG (-1)
+#define FRAMING_EDGE 4 /* most bytes before or behind a message */
 
-/* A buffer that is filled at the end and emptied at the front. */
-struct framing_in {
-	enum framing framing;
-	uint8_t *buf; /* the caller's */
-	size_t cap, from, to;
-	size_t skip; /* bytes of a message that is passed over (u32) */
-	bool skipping; /* up to the next delimiter */
-	bool eof;
-};
+/* "raw", "lines", "nul", "u32" to its number; -1 for another word. */
+int framing_parse(const char *name);
 
-/* Room for more input; *${n} may be 0 (take messages first). Then framing_filled(). */
-uint8_t *framing_room(struct framing_in *f, size_t *n);
-void framing_filled(struct framing_in *f, size_t n);
+/* The first message in the ${n} bytes at ${data}: *${body} and *${len} say where it is; returns the
+ * bytes it takes with its edges; 0 if its end has not come yet; FRAMING_TOO_LONG if it is or will be
+ * longer than ${max}. */
+ssize_t framing_next(enum framing f, const uint8_t *data, size_t n, size_t max, const uint8_t **body, size_t *len);
 
-/* The next message: it stays where it is until framing_room(). */
-enum framing_found framing_next(struct framing_in *f, const uint8_t **text, size_t *n);
+/* The stream has ended behind these ${n} > 0 bytes of an unfinished message: is that a message, too (a
+ * last line without newline), or a fragment? */
+bool framing_last_counts(enum framing f);
 
-/* Write a message of ${n} bytes as a unit, with ${tag} (may be NULL) in front of its text. Its length, or 0 if it
- * does not fit into ${cap}; SIZE_MAX if it cannot be told apart, for it holds the delimiter. */
-size_t framing_write(enum framing framing, const char *tag, const uint8_t *text, size_t n, uint8_t *out, size_t cap);
+/* What stands before and behind a message of ${len} bytes; the number of bytes is returned. */
+size_t framing_head(enum framing f, size_t len, uint8_t out[FRAMING_EDGE]);
+size_t framing_tail(enum framing f, uint8_t out[FRAMING_EDGE]);
 
 #endif

@@ -140,13 +140,14 @@ static const int arriving[] = {SYS_linkat};
 static const int changing[] = {SYS_flock, SYS_ftruncate};
 
 /* See udp_socket.c, route_mtu.c, udp_lan.c. No socket that is made can be one for streams. */
-static const int datagrams[] = {SYS_sendmmsg, SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
+static const int datagrams[] = {SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
 
 static const struct guarded datagrams_if[] = {
-    {SYS_socket, 1, 0xf, SOCK_DGRAM},
-    {SYS_setsockopt, 1, EXACTLY, IPPROTO_UDP},
-    {SYS_setsockopt, 1, EXACTLY, IPPROTO_IP},
-    {SYS_setsockopt, 1, EXACTLY, IPPROTO_IPV6},
+    {SYS_socket, {{LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}}},
+    {SYS_sendmmsg, {{LOW(3), MSG_FASTOPEN, 0}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_UDP}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_IP}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_IPV6}}},
 };
 
 static const int connecting[] = {SYS_connect, SYS_getsockname};

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "endpoint.h"
-#include "proto/framing.h"
+#include "proto/units.h"
 #include "proto/udp.h"
 #include "report.h"
 #include "sandbox.h"
@@ -61,7 +61,7 @@ struct udp_loop {
 	ev_timer tick;
 	ev_signal usr1;
 	struct signals signals;
-	struct framing_in in;
+	struct units in;
 	uint8_t *out; /* waits for standard output: [out_from, out_to) */
 	size_t out_from, out_to;
 	struct udp_command *command;

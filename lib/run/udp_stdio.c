@@ -163,16 +163,16 @@ static size_t send_some(struct udp_loop *l, uint64_t room)
 	size_t lens[UDP_LOOP_BATCH], count = 0;
 
 	while (count < UDP_LOOP_BATCH && count < room) {
-		enum framing_found found = framing_next(&l->in, &texts[count], &lens[count]);
+		enum units_found found = units_next(&l->in, &texts[count], &lens[count]);
 
-		if (found == FRAMING_MORE)
+		if (found == UNITS_MORE)
 			break;
-		if (found == FRAMING_MESSAGE) {
+		if (found == UNITS_MESSAGE) {
 			count++;
 			continue;
 		}
 		l->oversized++;
-		log_error(found == FRAMING_LARGE ? "a message of more than %d bytes is not sent: it fits into no datagram" :
+		log_error(found == UNITS_LARGE ? "a message of more than %d bytes is not sent: it fits into no datagram" :
 						   "standard input ended within a message", IN_SIZE);
 	}
 	if (count > 0)
@@ -186,12 +186,12 @@ static bool read_some(struct udp_loop *l, size_t text_max)
 	struct iovec iov;
 	ssize_t got;
 
-	iov.iov_base = framing_room(&l->in, &iov.iov_len);
+	iov.iov_base = units_room(&l->in, &iov.iov_len);
 	if (l->o->framing == FRAMING_RAW && iov.iov_len > text_max)
 		iov.iov_len = text_max > 0 ? text_max : 1;
 	got = l->ep->ops->read(l->ep, &iov, 1);
 	if (got > 0) {
-		framing_filled(&l->in, (size_t)got);
+		units_filled(&l->in, (size_t)got);
 		return true;
 	}
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -259,7 +259,7 @@ void udp_stdio_take(struct udp_loop *l, const struct udp_message *m)
 	if (l->o->tag)
 		snprintf(tag, sizeof tag, "%s\t", udp_address_text(at, m->peer ? &m->peer->at : &m->from));
 	make_room(l);
-	n = framing_write(l->o->framing, l->o->tag ? tag : NULL, m->text, m->len, l->out + l->out_to, OUT_SIZE - l->out_to);
+	n = units_write(l->o->framing, l->o->tag ? tag : NULL, m->text, m->len, l->out + l->out_to, OUT_SIZE - l->out_to);
 	if (n == SIZE_MAX) {
 		if (l->unframed++ == 0)
 			log_error("a message from %s holds the delimiter and is not written: use --framing u32 or nul",

@@ -1,20 +1,20 @@
-/* framing: the same messages come out, whatever pieces the bytes came in. */
-#include "proto/framing.h"
+/* units: the same messages come out, whatever pieces the bytes came in. */
+#include "proto/units.h"
 #include "unit.h"
 
 static uint8_t buf[64];
-static struct framing_in f;
+static struct units f;
 static char got[256];
 
 /* At most ${n} bytes, as a read does; how many. */
 static size_t feed(const char *bytes, size_t n)
 {
 	size_t room;
-	uint8_t *at = framing_room(&f, &room);
+	uint8_t *at = units_room(&f, &room);
 
 	n = n < room ? n : room;
 	memcpy(at, bytes, n);
-	framing_filled(&f, n);
+	units_filled(&f, n);
 	return n;
 }
 
@@ -23,16 +23,16 @@ static void drain(void)
 {
 	const uint8_t *text;
 	size_t n;
-	enum framing_found found;
+	enum units_found found;
 
-	while ((found = framing_next(&f, &text, &n)) != FRAMING_MORE)
-		snprintf(got + strlen(got), sizeof got - strlen(got), found == FRAMING_MESSAGE ? "[%.*s]" :
-		    found == FRAMING_LARGE ? "LARGE" : "CUT", (int)n, (const char *)text);
+	while ((found = units_next(&f, &text, &n)) != UNITS_MORE)
+		snprintf(got + strlen(got), sizeof got - strlen(got), found == UNITS_MESSAGE ? "[%.*s]" :
+		    found == UNITS_LARGE ? "LARGE" : "CUT", (int)n, (const char *)text);
 }
 
 static const char *run(enum framing framing, const char *bytes, size_t n, size_t piece)
 {
-	f = (struct framing_in){.framing = framing, .buf = buf, .cap = sizeof buf};
+	f = (struct units){.framing = framing, .buf = buf, .cap = sizeof buf};
 	got[0] = '\0';
 	for (size_t i = 0; i < n;) {
 		i += feed(bytes + i, n - i < piece ? n - i : piece);
@@ -77,16 +77,16 @@ static void test_write(void)
 {
 	uint8_t out[32];
 
-	CHECK_INT(framing_write(FRAMING_LINES, NULL, (const uint8_t *)"hi", 2, out, sizeof out), 3);
+	CHECK_INT(units_write(FRAMING_LINES, NULL, (const uint8_t *)"hi", 2, out, sizeof out), 3);
 	CHECK_MEM(out, "hi\n", 3);
-	CHECK_INT(framing_write(FRAMING_LINES, "t\t", (const uint8_t *)"hi", 2, out, sizeof out), 5);
+	CHECK_INT(units_write(FRAMING_LINES, "t\t", (const uint8_t *)"hi", 2, out, sizeof out), 5);
 	CHECK_MEM(out, "t\thi\n", 5);
-	CHECK(framing_write(FRAMING_LINES, NULL, (const uint8_t *)"h\ni", 3, out, sizeof out) == SIZE_MAX);
-	CHECK(framing_write(FRAMING_NUL, NULL, (const uint8_t *)"h\0i", 3, out, sizeof out) == SIZE_MAX);
-	CHECK_INT(framing_write(FRAMING_U32, "t", (const uint8_t *)"\n", 1, out, sizeof out), 6);
+	CHECK(units_write(FRAMING_LINES, NULL, (const uint8_t *)"h\ni", 3, out, sizeof out) == SIZE_MAX);
+	CHECK(units_write(FRAMING_NUL, NULL, (const uint8_t *)"h\0i", 3, out, sizeof out) == SIZE_MAX);
+	CHECK_INT(units_write(FRAMING_U32, "t", (const uint8_t *)"\n", 1, out, sizeof out), 6);
 	CHECK_MEM(out, "\0\0\0\2t\n", 6);
-	CHECK_INT(framing_write(FRAMING_RAW, NULL, (const uint8_t *)"\n", 1, out, sizeof out), 1);
-	CHECK_INT(framing_write(FRAMING_LINES, NULL, (const uint8_t *)"hi", 2, out, 2), 0);
+	CHECK_INT(units_write(FRAMING_RAW, NULL, (const uint8_t *)"\n", 1, out, sizeof out), 1);
+	CHECK_INT(units_write(FRAMING_LINES, NULL, (const uint8_t *)"hi", 2, out, 2), 0);
 }
 
 int main(void)
