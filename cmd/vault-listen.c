@@ -4,6 +4,7 @@
 
 #include "common.h"
 #include "proto/handshake.h"
+#include "run/forward.h"
 #include "run/keyfile.h"
 #include "run/listener.h"
 #include "run/log.h"
@@ -38,6 +39,8 @@ static const char help[] =
     "      --tag                   put the client's number and a tab before each message\n"
     "      --slow HOW              a client that does not take what is sent to all: block (all wait; the\n"
     "                              default), drop (it misses messages), close (it is sent away)\n"
+    "      --forward ADDR          connect each client, once it has authenticated, to this server behind:\n"
+    "                              HOST:PORT, PORT on this machine, or /unix/path\n"
     "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
     "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
     "      --anonymous             let anyone connect, without a warning\n" ARGS_HELP_KEYS
@@ -62,6 +65,7 @@ enum {
 	OPT_FRAMING,
 	OPT_TAG,
 	OPT_SLOW,
+	OPT_FORWARD,
 };
 
 static const struct option longs[] = {
@@ -73,6 +77,7 @@ static const struct option longs[] = {
     {"framing", required_argument, NULL, OPT_FRAMING},
     {"tag", no_argument, NULL, OPT_TAG},
     {"slow", required_argument, NULL, OPT_SLOW},
+    {"forward", required_argument, NULL, OPT_FORWARD},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
     {"drain", required_argument, NULL, OPT_DRAIN},
@@ -116,6 +121,23 @@ static int take_slow(struct opts *o, const struct common_args *a)
 	return common_usage(PROG, "--slow: '%s' is none of block, drop, close", a->value);
 }
 
+static int take_forward(struct opts *o, const struct common_args *a)
+{
+	struct address *to = &o->listener.forward;
+	struct error e = {0};
+
+	if (address_parse(to, a->value, NULL, true, &e) < 0)
+		return common_usage(PROG, "--forward: %s", e.text);
+	if (!to->is_unix && (!to->has_port || to->port == 0))
+		return common_usage(PROG, "--forward: '%s' is none of HOST:PORT, PORT, /unix/path", a->value);
+	if (!to->is_unix && to->any_host) {
+		memcpy(to->host, "localhost", sizeof "localhost");
+		to->any_host = false;
+	}
+	o->listener.forwards = true;
+	return 0;
+}
+
 static int take_own(struct opts *o, int option, const struct common_args *a)
 {
 	switch (option) {
@@ -138,6 +160,8 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return take_framing(o, a);
 	case OPT_SLOW:
 		return take_slow(o, a);
+	case OPT_FORWARD:
+		return take_forward(o, a);
 	case OPT_MAX_FAILURES:
 		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
 	case OPT_ACCEPT_TIMEOUT:
@@ -204,11 +228,29 @@ static int options_raw(struct opts *o)
 	return 0;
 }
 
+/* With --forward, neither standard input nor output is used. */
+static int options_forward(const struct common_args *a)
+{
+	static const struct {
+		int option;
+		const char *name;
+	} others[] = {
+	    {OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+	    {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
+	    {ARGS_PROGRESS, "--progress"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
+	};
+
+	for (size_t i = 0; common_given(a, OPT_FORWARD) && i < sizeof others / sizeof others[0]; i++)
+		if (common_given(a, others[i].option))
+			return common_conflict(PROG, "--forward", others[i].name);
+	return 0;
+}
+
 static int options_check(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
 
-	if (stream_args_check(a))
+	if (stream_args_check(a) || options_forward(a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
@@ -256,6 +298,9 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
 	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
+	if (l->open_warning && l->forwards)
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL, "--forward: nothing says who may connect: give --authorized-keys or "
+		    "--psk-file (or --anonymous, if anyone may)");
 	l->allowed = o->args.psk ? with_psk : plain;
 	l->allowed_count = o->args.psk ? 1 : 2;
 	if (o->args.protocol_count > 0) {
@@ -263,6 +308,13 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 		l->allowed_count = o->args.protocol_count;
 	}
 	return 0;
+}
+
+static int run(const struct listener_options *l)
+{
+	if (l->forwards)
+		return service_run(l, &forward_kind);
+	return l->keep_open ? service_run(l, &switchboard_kind) : listener_run(l);
 }
 
 int main(int argc, char **argv)
@@ -294,7 +346,7 @@ int main(int argc, char **argv)
 		log_error("%s", e.text);
 		status = error_status(e.code);
 	} else
-		status = o.listener.keep_open ? service_run(&o.listener, &switchboard_kind) : listener_run(&o.listener);
+		status = run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
 	if (!o.args.stream.log_json)

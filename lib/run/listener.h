@@ -39,6 +39,8 @@ struct listener_options {
 	enum framing framing;
 	enum slow_policy slow;
 	size_t max_message; /* of framing */
+	bool forwards;
+	struct address forward; /* --forward */
 	int ready_fd; /* -1 = none */
 };
 

@@ -283,7 +283,21 @@ static int confine(struct service *v, struct error *e)
 
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
+	if (v->kind->confine)
+		v->kind->confine(v, &needs);
 	return stream_confine(&v->stream, needs, e);
+}
+
+static int open_stream(struct service *v, struct error *e)
+{
+	struct stream_options none = v->o->stream;
+
+	none.send_only = none.recv_only = true;
+	none.output = NULL;
+	if (stream_open(&v->stream, v->loop, v->kind->no_stdio ? &none : &v->o->stream, e) < 0)
+		return -1;
+	v->stream.options = &v->o->stream;
+	return stream_config(&v->stream, &v->server.config, e);
 }
 
 static int setup(struct service *v, struct error *e)
@@ -299,9 +313,9 @@ static int setup(struct service *v, struct error *e)
 	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&v->stream, v->loop, &o->stream, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
+	if (open_stream(v, e) < 0)
 		return -1;
-	srv->config.messages = true;
+	srv->config.messages = !v->kind->no_stdio;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
 	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)

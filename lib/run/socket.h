@@ -53,6 +53,12 @@ int socket_listen(struct socket_listeners *l, const struct address *a, const str
 /* Close them all and remove the Unix socket's path. */
 void socket_unlisten(struct socket_listeners *l);
 
+/* A stream socket, or -1. */
+int socket_new(int family);
+
+/* The address of a path that fits (see address_parse()). */
+socklen_t socket_unix_address(struct sockaddr_un *un, const char *path);
+
 /* What an accepted or connected stream socket should have (no delay for small writes). */
 void socket_tune(int fd);
 
