@@ -22,7 +22,7 @@ struct opts {
 	bool public, list, psk, json, force;
 };
 
-static const char help[] =
+static const char *const help[] = {
     "Usage: vault-keygen [-f FILE] [-C COMMENT] [--force] [--json]\n"
     "       vault-keygen -y | -l [-f FILE] [--json]\n"
     "       vault-keygen --check FILE [--json]\n"
@@ -45,7 +45,9 @@ static const char help[] =
     "      --force           replace existing files; show a secret on a terminal\n"
     "      --json            results as one JSON object\n"
     "  -h, --help            this text\n"
-    "  -V, --version         version and features\n";
+    "  -V, --version         version and features\n",
+    NULL,
+};
 
 /* ---- options ---- */
 

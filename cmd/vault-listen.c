@@ -1,5 +1,4 @@
 /* vault-listen: wait for a client, then standard input and output through an encrypted session. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "common.h"
@@ -23,7 +22,7 @@ struct opts {
 	const char *authorized_keys;
 };
 
-static const char help[] =
+static const char *const help[] = {
     "Usage: vault-listen [OPTION...] [HOST] [PORT]\n"
     "       vault-listen [OPTION...] HOST:PORT | /unix/path\n"
     "Wait for one vault-connect; send standard input to it and what it sends to standard output,\n"
@@ -41,17 +40,27 @@ static const char help[] =
     "                              default), drop (it misses messages), close (it is sent away)\n"
     "      --forward ADDR          connect each client, once it has authenticated, to this server behind:\n"
     "                              HOST:PORT, PORT on this machine, or /unix/path\n"
+    "  -m, --max-clients N         with -k: more get 'busy', as over the next two limits\n"
+    "      --max-per-ip N          with -k: connections from one IPv4 address or IPv6 /64 network\n"
+    "      --handshake-rate N      with -k: connections a second that may begin a handshake\n"
     "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
     "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
-    "      --anonymous             let anyone connect, without a warning\n" ARGS_HELP_KEYS
+    "      --anonymous             let anyone connect, without a warning\n",
+    ARGS_HELP_KEYS,
     "      --protocol NAME         allow this Noise protocol or pattern, may be repeated (default: XX\n"
     "                              and IK, or XXpsk3 with a pre-shared key)\n"
     "      --max-failures N        give up after N clients that failed to authenticate\n"
     "      --accept-timeout T      give up if no client came within T (default 0: never)\n"
     "      --drain T               after a signal let the session finish for T (default 5s)\n"
     "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
-    "                              when clients can connect\n" "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
-    "                              nothing confirms delivery there; auto: both, told apart\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "                              when clients can connect\n"
+    "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
+    "                              nothing confirms delivery there; auto: both, told apart\n",
+    ARGS_HELP_NETWORK,
+    ARGS_HELP_DATA,
+    ARGS_HELP_REST,
+    NULL,
+};
 
 /* ---- options ---- */
 
@@ -66,6 +75,8 @@ enum {
 	OPT_TAG,
 	OPT_SLOW,
 	OPT_FORWARD,
+	OPT_MAX_PER_IP,
+	OPT_HANDSHAKE_RATE,
 };
 
 static const struct option longs[] = {
@@ -78,6 +89,9 @@ static const struct option longs[] = {
     {"tag", no_argument, NULL, OPT_TAG},
     {"slow", required_argument, NULL, OPT_SLOW},
     {"forward", required_argument, NULL, OPT_FORWARD},
+    {"max-clients", required_argument, NULL, 'm'},
+    {"max-per-ip", required_argument, NULL, OPT_MAX_PER_IP},
+    {"handshake-rate", required_argument, NULL, OPT_HANDSHAKE_RATE},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
     {"drain", required_argument, NULL, OPT_DRAIN},
@@ -86,18 +100,6 @@ static const struct option longs[] = {
 };
 
 static const int repeatable[] = {'v', ARGS_PROTOCOL, 0};
-
-static int take_ready_fd(struct opts *o, const struct common_args *a)
-{
-	int64_t fd;
-
-	if (common_opt_int(a, &fd, 3, 65535))
-		return COMMON_USAGE;
-	if (fcntl((int)fd, F_GETFD) < 0)
-		return common_bad(a, "this descriptor is not open");
-	o->listener.ready_fd = (int)fd;
-	return 0;
-}
 
 static int take_framing(struct opts *o, const struct common_args *a)
 {
@@ -126,15 +128,9 @@ static int take_forward(struct opts *o, const struct common_args *a)
 	struct address *to = &o->listener.forward;
 	struct error e = {0};
 
-	if (address_parse(to, a->value, NULL, true, &e) < 0)
+	if (forward_address(to, a->value, &e) < 0)
 		return common_usage(PROG, "--forward: %s", e.text);
-	if (!to->is_unix && (!to->has_port || to->port == 0))
-		return common_usage(PROG, "--forward: '%s' is none of HOST:PORT, PORT, /unix/path", a->value);
-	if (!to->is_unix && to->any_host) {
-		memcpy(to->host, "localhost", sizeof "localhost");
-		to->any_host = false;
-	}
-	o->listener.forwards = true;
+	o->listener.keep_open = o->listener.forwards = true;
 	return 0;
 }
 
@@ -162,6 +158,12 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return take_slow(o, a);
 	case OPT_FORWARD:
 		return take_forward(o, a);
+	case 'm':
+		return common_opt_int(a, &o->listener.max_clients, 1, 1000000);
+	case OPT_MAX_PER_IP:
+		return common_opt_int(a, &o->listener.max_per_ip, 1, 1000000);
+	case OPT_HANDSHAKE_RATE:
+		return common_opt_int(a, &o->listener.handshake_rate, 1, 1000000);
 	case OPT_MAX_FAILURES:
 		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
 	case OPT_ACCEPT_TIMEOUT:
@@ -169,7 +171,7 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	case OPT_DRAIN:
 		return common_opt_duration(a, &o->listener.drain_ms);
 	case OPT_READY_FD:
-		return take_ready_fd(o, a);
+		return common_opt_fd(a, &o->listener.ready_fd);
 	default:
 		return stream_args_take(&o->args, option, a);
 	}
@@ -229,20 +231,42 @@ static int options_raw(struct opts *o)
 }
 
 /* With --forward, neither standard input nor output is used. */
-static int options_forward(const struct common_args *a)
+static int options_forward(const struct opts *o, const struct common_args *a)
 {
 	static const struct {
 		int option;
 		const char *name;
-	} others[] = {
-	    {OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+	} others[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
 	    {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
-	    {ARGS_PROGRESS, "--progress"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
-	};
+	    {ARGS_PROGRESS, "--progress"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}};
 
-	for (size_t i = 0; common_given(a, OPT_FORWARD) && i < sizeof others / sizeof others[0]; i++)
+	for (size_t i = 0; o->listener.forwards && i < sizeof others / sizeof others[0]; i++)
 		if (common_given(a, others[i].option))
 			return common_conflict(PROG, "--forward", others[i].name);
+	return 0;
+}
+
+/* What only many clients can have, and what only one can. */
+static int options_many(const struct opts *o, const struct common_args *a)
+{
+	static const struct {
+		int option;
+		const char *name;
+	} many[] = {{OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {'m', "--max-clients"},
+	    {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}},
+	  one[] = {{'o', "--output"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
+	      {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}};
+
+	if (o->listener.forwards)
+		return options_forward(o, a);
+	for (size_t i = 0; i < sizeof many / sizeof many[0]; i++)
+		if (common_given(a, many[i].option) && !o->listener.keep_open)
+			return common_usage(PROG, "%s needs --keep-open", many[i].name);
+	for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
+		if (common_given(a, one[i].option) && o->listener.keep_open)
+			return common_conflict(PROG, one[i].name, "--keep-open");
+	if (o->listener.hub && o->listener.echo)
+		return common_conflict(PROG, "--hub", "--echo");
 	return 0;
 }
 
@@ -250,10 +274,11 @@ static int options_check(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
 
-	if (stream_args_check(a) || options_forward(a))
+	if (stream_args_check(a) || options_many(o, a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
+	o->args.many = o->listener.keep_open && !o->listener.forwards;
 	o->listener.wire = protocol_wire(o->args.wire, true, &e);
 	if (!o->listener.wire)
 		return common_usage(PROG, "--wire: %s", e.text);
@@ -310,7 +335,7 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 	return 0;
 }
 
-static int run(const struct listener_options *l)
+static int run(struct listener_options *l)
 {
 	if (l->forwards)
 		return service_run(l, &forward_kind);
@@ -319,7 +344,7 @@ static int run(const struct listener_options *l)
 
 int main(int argc, char **argv)
 {
-	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:k", .longs = longs, .repeatable = repeatable,
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:km:", .longs = longs, .repeatable = repeatable,
 	    .argc = argc, .argv = argv};
 	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
 	char path[KEYFILE_PATH_MAX];

@@ -9,35 +9,48 @@
 #include "jsontext.h"
 #include "log.h"
 
-int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+static json_t *key_json(const struct key *identity)
 {
 	struct key public;
-	char key[KEYTEXT_MAX], *line;
+	char key[KEYTEXT_MAX];
+
+	if (key_public(&public, identity) != KEYTEXT_OK)
+		memset(&public, 0, sizeof public);
+	keytext_format(key, &public);
+	return json_string(key);
+}
+
+int announce_listening(int fd, const struct key *identity, const struct socket_listeners *at, struct error *e)
+{
 	json_t *told = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
+	char *line;
 	size_t n;
 	ssize_t put;
 
-	if (key_public(&public, o->stream.identity) != KEYTEXT_OK)
-		memset(&public, 0, sizeof public);
-	keytext_format(key, &public);
 	if (at->unix_path[0] != '\0')
 		json_object_set_new(told, "path", jsontext(at->host));
 	else {
 		json_object_set_new(told, "address", json_string(at->host));
 		json_object_set_new(told, "port", json_integer(at->port));
 	}
-	json_object_set_new(told, "key", json_string(key));
+	if (identity)
+		json_object_set_new(told, "key", key_json(identity));
 	line = json_dumps(told, JSON_COMPACT);
 	json_decref(told);
 	if (!line)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd: cannot say where this listens");
 	n = strlen(line);
 	line[n] = '\n'; /* in place of the NUL: one write, one line */
-	put = write(o->ready_fd, line, n + 1);
+	put = write(fd, line, n + 1);
 	free(line);
-	if (close(o->ready_fd) < 0 || put != (ssize_t)n + 1)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", o->ready_fd, strerror(errno));
+	if (close(fd) < 0 || put != (ssize_t)n + 1)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", fd, strerror(errno));
 	return 0;
+}
+
+int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+{
+	return announce_listening(o->ready_fd, o->stream.identity, at, e);
 }
 
 void announce_people(const struct listener_options *o, const struct socket_listeners *at)

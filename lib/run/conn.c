@@ -8,6 +8,8 @@
 
 #include "bufpool.h"
 #include "clock.h"
+#include "conn_limit.h"
+#include "crypto/secret.h"
 #include "transport.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
@@ -76,6 +78,25 @@ int conn_grow(struct conn *c, size_t size)
 	return 0;
 }
 
+int conn_own_squash(struct conn *c)
+{
+	if (!c->session.config->compress || c->squash)
+		return 0;
+	c->squash = malloc(2 * SQUASH_PLAIN);
+	if (!c->squash)
+		return -1;
+	session_lend_squash(&c->session, c->squash, c->squash + SQUASH_PLAIN);
+	return 0;
+}
+
+static void free_squash(struct conn *c)
+{
+	if (c->squash)
+		secret_wipe(c->squash, 2 * SQUASH_PLAIN);
+	free(c->squash);
+	c->squash = NULL;
+}
+
 /* ---- the socket ---- */
 
 void conn_flush(struct conn *c)
@@ -84,7 +105,12 @@ void conn_flush(struct conn *c)
 	size_t len;
 
 	while ((at = session_send_wire_buf(&c->session, &len)) != NULL) {
-		ssize_t n = send(c->fd, at, len, MSG_NOSIGNAL);
+		ssize_t n;
+
+		len = conn_allowed(c, true, len);
+		if (len == 0)
+			return;
+		n = send(c->fd, at, len, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -95,6 +121,7 @@ void conn_flush(struct conn *c)
 			return;
 		}
 		session_send_wire_ack(&c->session, (size_t)n);
+		conn_passed(c, true, (size_t)n);
 		if ((size_t)n < len)
 			return;
 	}
@@ -108,11 +135,15 @@ static void receive(struct conn *c)
 
 	conn_wake(c);
 	at = session_recv_wire_buf(&c->session, &len);
-	if (!at)
+	if (at)
+		len = conn_allowed(c, false, len);
+	if (!at || len == 0)
 		return;
 	n = recv(c->fd, at, len, 0);
-	if (n > 0)
+	if (n > 0) {
+		conn_passed(c, false, (size_t)n);
 		session_recv_wire_ack(&c->session, (size_t)n);
+	}
 	else if (n == 0)
 		session_fin(&c->session);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
@@ -193,13 +224,13 @@ void conn_update(struct conn *c)
 		look_at_transport(c);
 		state = session_state(&c->session);
 	}
-	watch(c, &c->readable, state & SESSION_RECV_WIRE);
-	watch(c, &c->writable, state & SESSION_SEND_WIRE);
+	watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
+	watch(c, &c->writable, (state & SESSION_SEND_WIRE) && !conn_frozen(c, true));
 	set_timer(c);
 	rest(c);
 }
 
-static void step(struct conn *c)
+void conn_step(struct conn *c)
 {
 	conn_update(c);
 	c->changed(c, c->owner);
@@ -213,14 +244,14 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 	(void)events;
 	conn_tell_time(c);
 	receive(c);
-	step(c);
+	conn_step(c);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int events)
 {
 	(void)loop;
 	(void)events;
-	step(w->data);
+	conn_step(w->data);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
@@ -231,7 +262,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	conn_tell_time(c);
 	c->timer_at = -1;
-	step(c);
+	conn_step(c);
 }
 
 
@@ -306,12 +337,14 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->loop, &c->readable);
 	ev_io_stop(c->loop, &c->writable);
 	ev_timer_stop(c->loop, &c->timer);
+	conn_unlimit(c);
 	if (session_wants_reset(&c->session))
 		set_reset(c, true);
 	else if (session_state(&c->session) == SESSION_CLOSED)
 		set_reset(c, false);
 	close(c->fd);
 	session_free(&c->session);
+	free_squash(c);
 	give_block(c);
 	free(c);
 }

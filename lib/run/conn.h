@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "iptable.h"
 #include "proto/session.h"
 
 /* Enough for any record, for sessions that are many. */
 #define CONN_WORKBUF (SESSION_FRAMEMAX + 4096)
 
 struct bufpool;
+struct conn_limit;
 
 struct conn {
 	struct ev_loop *loop;
@@ -31,6 +33,9 @@ struct conn {
 	ev_io readable, writable;
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
+	struct conn_limit *limit; /* or NULL */
+	uint8_t *squash;	  /* buffers for compression of its own, or NULL */
+	struct ipkey ip;
 	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
 	void *owner;
@@ -49,6 +54,10 @@ void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owne
  * there is no memory. */
 int conn_grow(struct conn *c, size_t size) __attribute__((warn_unused_result));
 
+/* If compression is offered: buffers for it of its own, for those of the config serve one session. Before the
+ * verdict. 0, or -1 if there is no memory. */
+int conn_own_squash(struct conn *c) __attribute__((warn_unused_result));
+
 /* To be called before the session is used in a way that needs its buffers: one of a thrifty conn may
  * rest. (If there is no memory, the session fails.) */
 void conn_wake(struct conn *c);
@@ -63,6 +72,9 @@ void conn_tell_time(struct conn *c);
 /* Tell the session the time and set watchers and timer to what it wants now. To be called after
  * anything was done with the session outside of a conn callback. */
 void conn_update(struct conn *c);
+
+/* From here on at most ${rate} bytes a second of the wire, each way. 0, or -1 without memory. */
+int conn_limit(struct conn *c, uint64_t rate) __attribute__((warn_unused_result));
 
 /* Ask the kernel to spread packets at about ${rate} bytes a second. */
 void conn_pace(struct conn *c, uint64_t rate);

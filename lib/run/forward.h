@@ -12,4 +12,7 @@
 
 extern const struct service_kind forward_kind;
 
+/* A backend's address as it is written: HOST:PORT, PORT (on this machine) or a path. 0, or -1 with ERROR_USAGE. */
+int forward_address(struct address *to, const char *text, struct error *e) __attribute__((warn_unused_result));
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -211,12 +212,18 @@ const char *judge_server_ready(struct judge_server *j, const struct session_peer
 const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,
     bool is_25519, char why[JUDGE_TEXTMAX])
 {
+	const struct trust_entry *entry;
 	char text[KEYTEXT_MAX];
 
 	if (j->everyone)
 		return NULL;
-	if (peer->has_key && is_25519 && trust_authorized_find(&j->list, peer->key))
+	entry = peer->has_key && is_25519 ? trust_authorized_find(&j->list, peer->key) : NULL;
+	if (entry && (entry->rule.expires == 0 || time(NULL) < entry->rule.expires))
 		return NULL;
+	if (entry) {
+		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);
+		return why;
+	}
 	judge_peer_text(peer, is_25519, text);
 	if (!peer->has_key || !is_25519)
 		snprintf(why, JUDGE_TEXTMAX, "the client shows %s in this protocol, %s wants one", text, j->path);

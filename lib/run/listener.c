@@ -62,6 +62,17 @@ static void confine_session(const struct listener *l)
 	(void)!stream_confine(&l->stream, nothing, &ignored);
 }
 
+static void limit_rate(const struct listener *l, struct conn *c)
+{
+	const struct session_peer *peer = session_peer(&c->session);
+	const struct trust_entry *entry = NULL;
+
+	if (peer->has_key && c->session.protocol.dh == DH_25519)
+		entry = trust_authorized_find(&l->o->judge.list, peer->key);
+	if (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)
+		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
+}
+
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
@@ -70,6 +81,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
+	limit_rate(l, c);
 	server_stop(srv);
 	confine_session(l);
 	stream_warn_raw(c);
@@ -176,7 +188,7 @@ static int setup(struct listener *l, struct error *e)
 	srv->owner = l;
 	srv->most = SERVER_PENDING;
 	srv->buffers = SESSION_BIGBUF;
-	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
+	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
 	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)

@@ -41,6 +41,7 @@ struct listener_options {
 	size_t max_message; /* of framing */
 	bool forwards;
 	struct address forward; /* --forward */
+	int64_t max_clients, max_per_ip, handshake_rate; /* 0 = no limit */
 	int ready_fd; /* -1 = none */
 };
 

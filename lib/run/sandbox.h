@@ -14,6 +14,7 @@
 #define SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/error.h"
@@ -50,10 +51,13 @@ struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
 	bool connect;	       /* new connections to this TCP ${port}, or to a Unix socket */
 	uint16_t port;
+	const uint16_t *ports; /* and to these */
+	size_t port_count;
 	bool bind;	       /* with connect: from ${source_port} */
 	uint16_t source_port;
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */
 	const char *append;    /* this file, which exists, is opened to read and append to, or NULL */
+	const char *reread;    /* a file that is opened to read, and may have been replaced by then, or NULL */
 	const char *arrival;   /* an open file gets this name, which none has yet, or NULL */
 	const char *directory; /* files in it get a name, or a new name, or are removed, or NULL */
 	const char *removal;   /* a file that is removed, or NULL */

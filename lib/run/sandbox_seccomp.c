@@ -254,11 +254,11 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 		ALLOW(p, naming);
 	if (needs->removal)
 		ALLOW(p, removing);
-	if (needs->append)
+	if (needs->append || needs->reread)
 		ALLOW(p, appending);
 	if (needs->arrival)
 		ALLOW(p, arriving);
-	if (needs->append || needs->arrival)
+	if (needs->append || needs->reread || needs->arrival)
 		ALLOW(p, changing);
 	if (needs->connect) {
 		ALLOW(p, connecting);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 
 #include "conn.h"
+#include "iptable.h"
+#include "proto/rate.h"
 #include "socket.h"
 
 #define SERVER_PENDING 16	 /* for one session */
@@ -22,6 +24,8 @@ struct server;
 struct server_hooks {
 	/* The verdict on a client whose key is proven: NULL, or the reason for refusing it. */
 	const char *(*judge)(struct server *srv, struct conn *c);
+	/* For one with a good verdict: NULL, or which limit is reached (it is told "busy"). May be NULL. */
+	const char *(*full)(struct server *srv, struct conn *c);
 	/* A client is ready (not a probe). The conn is the callee's now. */
 	void (*ready)(struct server *srv, struct conn *c);
 	/* A connection ended without becoming a session. Its error is in the conn, which is freed after. */
@@ -41,6 +45,9 @@ struct server {
 	struct conn **pending;
 	int pending_count;
 	bool busy; /* whoever else comes is told so */
+	int64_t max_per_ip;	 /* connections, 0 = no limit */
+	struct rate handshakes; /* how many may begin */
+	struct iptable ips;
 	void *owner;
 };
 
@@ -49,6 +56,9 @@ int server_start(struct server *srv, struct error *e);
 
 /* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
 void server_stop(struct server *srv);
+
+/* A connection that was handed over has ended: it no longer counts for its address. */
+void server_left(struct server *srv, const struct conn *c);
 
 /* Drop what still shakes hands. */
 void server_free(struct server *srv);

@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,7 +109,9 @@ static void remove_guest(struct guest *g)
 	leave(g);
 	if (v->kind->close)
 		v->kind->close(g);
+	server_left(&v->server, g->conn);
 	conn_free(g->conn);
+	free(g->label);
 	free(g);
 	consider_end(v);
 }
@@ -159,32 +162,69 @@ static const char *judge(struct server *srv, struct conn *c)
 	static char why[JUDGE_TEXTMAX]; /* lives until the verdict is used, one at a time */
 	struct service *v = srv->owner;
 
-	return judge_client_verdict(&v->o->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
+	return judge_client_verdict(&v->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
 }
 
-static const char *label_of(const struct service *v, const struct session_peer *peer)
+static const struct trust_entry *entry_of(const struct service *v, const struct conn *c)
 {
-	const struct trust_entry *entry = peer->has_key ? trust_authorized_find(&v->o->judge.list, peer->key) : NULL;
+	const struct session_peer *peer = session_peer(&c->session);
 
-	return entry ? entry->label : "";
+	return peer->has_key && c->session.protocol.dh == DH_25519 ? trust_authorized_find(&v->judge.list, peer->key) : NULL;
+}
+
+static int64_t sessions_of(const struct service *v, const uint8_t x25519[KEY_BYTES])
+{
+	int64_t n = 0;
+
+	for (const struct guest *g = v->first; g; g = g->next)
+		n += memcmp(session_peer(&g->conn->session)->key, x25519, KEY_BYTES) == 0;
+	return n;
+}
+
+static const char *full(struct server *srv, struct conn *c)
+{
+	const struct service *v = srv->owner;
+	const struct trust_entry *entry = entry_of(v, c);
+
+	if (v->o->max_clients > 0 && v->count >= v->o->max_clients)
+		return "--max-clients is reached";
+	if (entry && entry->rule.max_clients > 0 && sessions_of(v, entry->x25519) >= entry->rule.max_clients)
+		return "max-clients= of its key is reached";
+	return NULL;
+}
+
+static struct guest *new_guest(struct service *v, struct conn *c)
+{
+	const struct trust_entry *entry = entry_of(v, c);
+	struct guest *g = calloc(1, sizeof *g);
+
+	if (!g || !(g->label = strdup(entry ? entry->label : "")) ||
+	    (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)) {
+		if (g)
+			free(g->label);
+		free(g);
+		return NULL;
+	}
+	g->service = v;
+	g->conn = c;
+	g->entry = entry;
+	g->since = clock_ms();
+	return g;
 }
 
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct service *v = srv->owner;
-	struct guest *g = calloc(1, sizeof *g);
+	struct guest *g = new_guest(v, c);
 	struct error e = {0};
 	char text[KEYTEXT_MAX];
 
 	if (!g) {
 		log_error("%s: out of memory", c->peer);
+		server_left(srv, c);
 		conn_free(c);
 		return;
 	}
-	g->service = v;
-	g->conn = c;
-	g->since = clock_ms();
-	g->label = label_of(v, session_peer(&c->session));
 	join(v, g);
 	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
@@ -194,6 +234,7 @@ static void on_ready(struct server *srv, struct conn *c)
 		log_error("%llu: %s: %s", (unsigned long long)g->id, c->peer, e.text);
 		service_send_away(g, CLOSE_OUTPUT, ERROR_IO, "it could not be served");
 	}
+	g->entry = NULL; /* a reload would take it away */
 	service_soon(g);
 }
 
@@ -249,11 +290,43 @@ void service_drain(struct service *v)
 	}
 }
 
+int service_reload(struct service *v)
+{
+	struct trust_list fresh = {0};
+	struct error e = {0};
+	int rc;
+
+	if (v->judge.everyone) {
+		log_warn("there is no authorized_keys file to read anew");
+		return -1;
+	}
+	rc = trust_authorized_load(&fresh, v->judge.path, &e);
+	if (rc != 0) {
+		log_error("%s; the keys that were read before stay in force", rc > 0 ? "authorized_keys is gone" : e.text);
+		trust_free(&fresh);
+		return -1;
+	}
+	trust_free(&v->judge.list);
+	v->judge.list = fresh;
+	log_info(1, "%s: %zu keys", v->judge.path, fresh.count);
+	return 0;
+}
+
+/* Without a terminal, a hang-up means that files have changed. */
+static bool means_reload(const struct service *v, int number)
+{
+	return number == SIGHUP && !v->stream.ep->interactive;
+}
+
 /* The first one lets sessions finish for a while, the second closes them, a third just leaves. */
 static void on_signal(int number, void *owner)
 {
 	struct service *v = owner;
 
+	if (means_reload(v, number)) {
+		service_reload(v);
+		return;
+	}
 	if (v->signal == 0) {
 		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
 		service_drain(v);
@@ -281,6 +354,8 @@ static int confine(struct service *v, struct error *e)
 {
 	struct sandbox_needs needs = {.accept = true};
 
+	if (!v->judge.everyone)
+		needs.reread = v->judge.path;
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
@@ -309,8 +384,10 @@ static int setup(struct service *v, struct error *e)
 	srv->owner = v;
 	srv->pool = &v->pool;
 	srv->most = SERVER_PENDING_MANY;
+	srv->max_per_ip = o->max_per_ip;
+	rate_init(&srv->handshakes, (uint64_t)o->handshake_rate, (uint64_t)o->handshake_rate, clock_ms());
 	srv->buffers = CONN_WORKBUF;
-	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
+	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
 	if (open_stream(v, e) < 0)
@@ -335,12 +412,13 @@ static int setup(struct service *v, struct error *e)
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
-int service_run(const struct listener_options *o, const struct service_kind *kind)
+int service_run(struct listener_options *o, const struct service_kind *kind)
 {
-	struct service v = {.o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct service v = {.o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .judge = o->judge};
 	struct error e = {0};
 	int status;
 
+	memset(&o->judge.list, 0, sizeof o->judge.list); /* ours now */
 	if (setup(&v, &e) < 0) {
 		log_error("%s", e.text);
 		status = error_status(e.code);
@@ -358,5 +436,6 @@ int service_run(const struct listener_options *o, const struct service_kind *kin
 	stream_close(&v.stream);
 	server_free(&v.server);
 	bufpool_free(&v.pool);
+	trust_free(&v.judge.list);
 	return status;
 }

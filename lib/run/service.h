@@ -25,7 +25,8 @@ struct guest {
 	struct guest *prev, *next; /* all guests, in the order of their ids */
 	uint64_t id;		   /* from 1, never used twice */
 	struct conn *conn;
-	const char *label; /* of its line in authorized_keys, "" without */
+	char *label;	   /* of its line in authorized_keys, "" without */
+	const struct trust_entry *entry; /* that line; only in service_kind.open(), later NULL */
 	int64_t since;	   /* clock_ms() when it was let in */
 	const char *reason; /* constant text: why it was sent away; NULL if it was not */
 	void *place;	   /* what its kind of service keeps for it */
@@ -62,6 +63,7 @@ struct service_kind {
 
 struct service {
 	const struct listener_options *o;
+	struct judge_client judge;
 	const struct service_kind *kind;
 	struct ev_loop *loop;
 	struct server server;
@@ -80,7 +82,7 @@ struct service {
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */
-int service_run(const struct listener_options *o, const struct service_kind *kind);
+int service_run(struct listener_options *o, const struct service_kind *kind);
 
 /* Step this guest before the loop sleeps; safe from anywhere. */
 void service_soon(struct guest *g);
@@ -89,6 +91,9 @@ struct guest *service_find(struct service *v, uint64_t id);
 
 /* End a guest's session for a reason (constant text, for people and events). */
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason);
+
+/* Read authorized_keys anew; who is in stays. 0, or -1: told, and the old one goes on. */
+int service_reload(struct service *v);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);

@@ -25,8 +25,8 @@ static bool trust_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX],
-    const char *line, size_t len, const char **why)
+static int trust_key(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX], const char *line, size_t len,
+    const char **why)
 {
 	int rc;
 
@@ -51,6 +51,31 @@ int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_
 	return 1;
 }
 
+int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX],
+    const char *line, size_t len, const char **why)
+{
+	struct rule rule;
+	ssize_t used;
+	int rc;
+
+	while (len > 0 && trust_blank(line[0]))
+		line++, len--;
+	used = rule_parse(&rule, line, len, why);
+	if (used < 0) {
+		memset(entry, 0, sizeof(*entry));
+		return -1;
+	}
+	rc = trust_key(entry, label, line + used, len - (size_t)used, why);
+	if (rc == 0 && used > 0) {
+		*why = "no key after the options";
+		rc = -1;
+	}
+	if (rc < 1)
+		rule_free(&rule);
+	entry->rule = rule;
+	return rc;
+}
+
 int trust_known_line(const char **name, size_t *namelen, struct trust_entry *entry,
     char label[KEYFILE_COMMENT_MAX], const char *line, size_t len, const char **why)
 {
@@ -65,7 +90,7 @@ int trust_known_line(const char **name, size_t *namelen, struct trust_entry *ent
 		n++;
 	*name = line;
 	*namelen = n;
-	rc = trust_authorized_line(entry, label, line + n, len - n, why);
+	rc = trust_key(entry, label, line + n, len - n, why);
 	if (rc != 0)
 		return rc;
 	*why = "no key after the name";
@@ -76,8 +101,10 @@ int trust_known_line(const char **name, size_t *namelen, struct trust_entry *ent
 
 void trust_free(struct trust_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
 		free(list->entries[i].label);
+		rule_free(&list->entries[i].rule);
+	}
 	free(list->entries);
 	free(list->path);
 	memset(list, 0, sizeof(*list));
@@ -123,8 +150,10 @@ static int trust_parse(struct trust_list *list, const char *text, size_t len, co
 		if (rc < 0)
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: %s", list->path, number, why);
 		if (rc > 0 && (!name || (foundlen == strlen(name) && !memcmp(found, name, foundlen))) &&
-		    trust_push(list, &entry, label, number))
+		    trust_push(list, &entry, label, number)) {
+			rule_free(&entry.rule);
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", list->path);
+		}
 		text += step;
 		len -= step;
 	}
