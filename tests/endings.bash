@@ -203,6 +203,17 @@ told() { eventually "$1" grep -qF -e "$3" "$2"; }
 size_of() { stat -c %s "$1" 2>/dev/null || stat -f %z "$1"; }
 has_size() { [ "$(size_of "$1")" -ge "$2" ]; }
 
+# stuck PID: it has written something, and nothing more the last ten times we asked.
+stuck() {
+	local now
+	now=$(grep wchar "/proc/$1/io")
+	if [ "$now" != "${STUCK_AT:-wchar: 0}" ]; then
+		STUCK_AT=$now STUCK_FOR=0
+		return 1
+	fi
+	[ $((++STUCK_FOR)) -ge 10 ]
+}
+
 # timed COMMAND...: how long it took, in milliseconds, in TOOK.
 timed() {
 	local begin=${EPOCHREALTIME/./}
