@@ -46,6 +46,7 @@ static const char *const help[] = {
     "  -p, --source-port PORT      and from this port\n"
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
     "      --retry-delay T         first pause between tries, growing (default 5s)\n"
+    "      --exec-status           exit with the status of the command that the listener ran\n"
     "  -z, --probe                 only shake hands; print the server's key, protocol, round trip\n"
     "      --json                  with -z: one JSON object\n",
     ARGS_HELP_WIRE,
@@ -57,7 +58,8 @@ static const char *const help[] = {
 
 /* ---- options ---- */
 
-enum { OPT_KNOWN_HOSTS = ARGS_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON, OPT_DRAIN, OPT_READY_FD };
+enum { OPT_KNOWN_HOSTS = ARGS_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON, OPT_DRAIN, OPT_READY_FD,
+       OPT_EXEC_STATUS };
 
 static const struct option longs[] = {
     ARGS_LONGS,
@@ -71,6 +73,7 @@ static const struct option longs[] = {
     {"source-port", required_argument, NULL, 'p'},
     {"retry", optional_argument, NULL, OPT_RETRY},
     {"retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
+    {"exec-status", no_argument, NULL, OPT_EXEC_STATUS},
     {"probe", no_argument, NULL, 'z'},
     {"json", no_argument, NULL, OPT_JSON},
     {NULL, 0, NULL, 0},
@@ -136,6 +139,9 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		if (common_opt_duration(a, &o->client.retry_ms))
 			return COMMON_USAGE;
 		return o->client.retry_ms < RETRY_LEAST_MS ? common_bad(a, "at least 10ms") : 0;
+	case OPT_EXEC_STATUS:
+		o->args.stream.exec_status = true;
+		return 0;
 	case 'z':
 		o->client.probe = true;
 		return 0;
@@ -181,7 +187,8 @@ static int options_local(const struct opts *o, const struct common_args *a)
 		int option;
 		const char *name;
 	} others[] = {{'o', "--output"}, {'z', "--probe"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
-	    {OPT_RETRY, "--retry"}, {'p', "--source-port"}, {ARGS_PROGRESS, "--progress"}, {ARGS_STATS, "--stats"}};
+	    {OPT_RETRY, "--retry"}, {'p', "--source-port"}, {ARGS_PROGRESS, "--progress"}, {ARGS_STATS, "--stats"},
+	    {OPT_EXEC_STATUS, "--exec-status"}};
 
 	for (size_t i = 0; o->client.listens && i < sizeof others / sizeof others[0]; i++)
 		if (common_given(a, others[i].option))
@@ -208,6 +215,11 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return common_usage(PROG, "--wire: %s", e.text);
 	if (stream_args_wire(&o->args, a, o->client.wire))
 		return COMMON_USAGE;
+	if (o->args.stream.exec_status && o->client.wire != &wire_vault1)
+		return common_usage(PROG, "--exec-status and --wire %s cannot be used together: nothing there carries a status",
+		    o->args.wire);
+	if (o->args.stream.exec_status && o->client.probe)
+		return common_conflict(PROG, "--exec-status", "--probe");
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)
@@ -276,5 +288,7 @@ int main(int argc, char **argv)
 	stream_args_free(&o.args);
 	if (!o.args.stream.log_json)
 		common_try(PROG, status);
+	if (o.client.of_command)
+		return status;
 	return common_exit(o.client.probe ? common_close_stdout(PROG, status) : status);
 }

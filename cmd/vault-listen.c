@@ -2,12 +2,15 @@
 #include <string.h>
 
 #include "common.h"
+#include "exec_args.h"
 #include "proto/handshake.h"
+#include "run/exec.h"
 #include "run/forward.h"
 #include "run/keyfile.h"
 #include "run/listener.h"
 #include "run/log.h"
 #include "run/protocol.h"
+#include "run/spawner.h"
 #include "run/switchboard.h"
 #include "stream_args.h"
 
@@ -20,11 +23,13 @@ struct opts {
 	struct stream_args args;
 	struct listener_options listener;
 	const char *authorized_keys;
+	struct exec_args exec;
 };
 
 static const char *const help[] = {
     "Usage: vault-listen [OPTION...] [HOST] [PORT]\n"
     "       vault-listen [OPTION...] HOST:PORT | /unix/path\n"
+    "       vault-listen [OPTION...] [ADDRESS] -- COMMAND [ARGUMENT...]\n"
     "Wait for one vault-connect; send standard input to it and what it sends to standard output,\n"
     "encrypted. Exit status 0 means that every byte was delivered, and the peer said so.\n"
     "Without HOST on all addresses, without PORT on 5004; port 0 lets the system choose.\n"
@@ -38,6 +43,9 @@ static const char *const help[] = {
     "      --tag                   put the client's number and a tab before each message\n"
     "      --slow HOW              a client that does not take what is sent to all: block (all wait; the\n"
     "                              default), drop (it misses messages), close (it is sent away)\n"
+    "  -e, --exec COMMAND          run this for each client, split at blanks, with the client at its standard\n"
+    "                              input and output; how it ends is told to the client\n"
+    "  -c, --sh-exec LINE          the same for a line of shell; behind --, a command word by word\n"
     "      --forward ADDR          connect each client, once it has authenticated, to this server behind:\n"
     "                              HOST:PORT, PORT on this machine, or /unix/path\n"
     "  -m, --max-clients N         with -k: more get 'busy', as over the next two limits\n"
@@ -88,6 +96,8 @@ static const struct option longs[] = {
     {"framing", required_argument, NULL, OPT_FRAMING},
     {"tag", no_argument, NULL, OPT_TAG},
     {"slow", required_argument, NULL, OPT_SLOW},
+    {"exec", required_argument, NULL, 'e'},
+    {"sh-exec", required_argument, NULL, 'c'},
     {"forward", required_argument, NULL, OPT_FORWARD},
     {"max-clients", required_argument, NULL, 'm'},
     {"max-per-ip", required_argument, NULL, OPT_MAX_PER_IP},
@@ -156,6 +166,9 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return take_framing(o, a);
 	case OPT_SLOW:
 		return take_slow(o, a);
+	case 'e':
+	case 'c':
+		return exec_args_take(&o->exec, option, a);
 	case OPT_FORWARD:
 		return take_forward(o, a);
 	case 'm':
@@ -182,8 +195,8 @@ static int options_address(struct opts *o, const struct common_args *a)
 	struct error e = {0};
 	struct address *at = &o->listener.at;
 
-	if (a->noperands > 2 || a->nrest > 0)
-		return common_usage(PROG, "unexpected argument '%s'", a->nrest > 0 ? a->rest[0] : a->operands[2]);
+	if (a->noperands > 2)
+		return common_usage(PROG, "unexpected argument '%s'", a->operands[2]);
 	if (address_parse(at, a->noperands > 0 ? a->operands[0] : NULL, a->noperands > 1 ? a->operands[1] : NULL, true,
 		&e) < 0)
 		return common_usage(PROG, "%s", e.text);
@@ -230,6 +243,31 @@ static int options_raw(struct opts *o)
 	return 0;
 }
 
+/* With a command, neither standard input nor output is used. */
+static int options_exec(const struct opts *o, const struct common_args *a)
+{
+	const char *name = exec_args_name(&o->exec);
+	static const struct {
+		int option;
+		const char *name;
+	} others[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+	    {OPT_SLOW, "--slow"}, {OPT_FORWARD, "--forward"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"},
+	    {ARGS_RECV_ONLY, "--recv-only"}, {ARGS_PROGRESS, "--progress"}},
+	  one[] = {{OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}},
+	  many[] = {{'m', "--max-clients"}, {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}};
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (common_given(a, others[i].option))
+			return common_conflict(PROG, name, others[i].name);
+	for (size_t i = 0; o->listener.keep_open && i < sizeof one / sizeof one[0]; i++)
+		if (common_given(a, one[i].option))
+			return common_conflict(PROG, one[i].name, "--keep-open");
+	for (size_t i = 0; !o->listener.keep_open && i < sizeof many / sizeof many[0]; i++)
+		if (common_given(a, many[i].option))
+			return common_usage(PROG, "%s needs --keep-open", many[i].name);
+	return 0;
+}
+
 /* With --forward, neither standard input nor output is used. */
 static int options_forward(const struct opts *o, const struct common_args *a)
 {
@@ -257,6 +295,8 @@ static int options_many(const struct opts *o, const struct common_args *a)
 	  one[] = {{'o', "--output"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
 	      {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}};
 
+	if (exec_args_given(&o->exec, a))
+		return options_exec(o, a);
 	if (o->listener.forwards)
 		return options_forward(o, a);
 	for (size_t i = 0; i < sizeof many / sizeof many[0]; i++)
@@ -278,7 +318,8 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
-	o->args.many = o->listener.keep_open && !o->listener.forwards;
+	o->args.many = o->listener.keep_open && !o->listener.forwards && !exec_args_given(&o->exec, a);
+	o->args.stream.no_stdio = exec_args_given(&o->exec, a);
 	o->listener.wire = protocol_wire(o->args.wire, true, &e);
 	if (!o->listener.wire)
 		return common_usage(PROG, "--wire: %s", e.text);
@@ -312,20 +353,33 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 	return rc < 0 ? -1 : 0;
 }
 
+/* While this process has no secrets yet. */
+static int start_spawner(struct opts *o, struct error *e)
+{
+	struct spawner_options options = {.command = o->exec.command, .keys = o->listener.judge.everyone ? NULL : o->listener.judge.path};
+
+	if (!o->exec.command)
+		return 0;
+	o->listener.spawner = spawner_start(&options, e);
+	return o->listener.spawner ? 0 : -1;
+}
+
 static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 {
 	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"};
 	struct listener_options *l = &o->listener;
 
-	if (load_authorized(o, path, e) < 0 || stream_args_load(&o->args, false, e) < 0)
+	if (load_authorized(o, path, e) < 0)
+		return -1;
+	l->open_warning = l->judge.everyone && !o->args.psk_file && !o->args.anonymous;
+	if (l->open_warning && (l->forwards || o->exec.command))
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL, "%s: nothing says who may connect: give --authorized-keys or "
+		    "--psk-file (or --anonymous, if anyone may)", l->forwards ? "--forward" : "a command for clients");
+	if (start_spawner(o, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
 	l->stream = o->args.stream;
 	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
-	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
-	if (l->open_warning && l->forwards)
-		return error_set(e, ERROR_SAFETY, BLAME_LOCAL, "--forward: nothing says who may connect: give --authorized-keys or "
-		    "--psk-file (or --anonymous, if anyone may)");
 	l->allowed = o->args.psk ? with_psk : plain;
 	l->allowed_count = o->args.psk ? 1 : 2;
 	if (o->args.protocol_count > 0) {
@@ -339,12 +393,14 @@ static int run(struct listener_options *l)
 {
 	if (l->forwards)
 		return service_run(l, &forward_kind);
+	if (l->spawner && l->keep_open)
+		return service_run(l, &exec_kind);
 	return l->keep_open ? service_run(l, &switchboard_kind) : listener_run(l);
 }
 
 int main(int argc, char **argv)
 {
-	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:km:", .longs = longs, .repeatable = repeatable,
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:km:e:c:", .longs = longs, .repeatable = repeatable,
 	    .argc = argc, .argv = argv};
 	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
 	char path[KEYFILE_PATH_MAX];
@@ -362,7 +418,7 @@ int main(int argc, char **argv)
 		if (take_own(&o, option, &a))
 			return COMMON_USAGE;
 	}
-	if (option < 0 || options_check(&o, &a))
+	if (option < 0 || options_check(&o, &a) || exec_args_command(&o.exec, &a))
 		return COMMON_USAGE;
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
 	if (o.args.stream.log_json)
@@ -372,8 +428,10 @@ int main(int argc, char **argv)
 		status = error_status(e.code);
 	} else
 		status = run(&o.listener);
+	spawner_free(o.listener.spawner);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
+	exec_args_free(&o.exec);
 	if (!o.args.stream.log_json)
 		common_try(PROG, status);
 	return common_exit(status);

@@ -248,6 +248,8 @@ bool session_wants_reset(const struct session *s);
 bool session_is_raw(const struct session *s);
 /* Does it want to be told session_unacked() now? */
 bool session_asks_unacked(const struct session *s);
+/* How the peer's command ended, 0 to 255, if the peer told so and nothing else went wrong; else -1. */
+int session_child_status(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 

@@ -295,8 +295,11 @@ static int outcome(struct client *c, struct error *e)
 		drop_conn(c);
 		find_out(c, e);
 	}
-	if (c->stream.pumping)
-		return stream_status(&c->stream);
+	if (c->stream.pumping) {
+		status = stream_status(&c->stream);
+		c->o->of_command = c->stream.of_command;
+		return status;
+	}
 	if (e->code == ERROR_OK && c->o->probe)
 		return probe_print(c->conn, &c->o->judge, contact_is_25519(&c->contact), c->o->json);
 	status = error_status(e->code);

@@ -27,6 +27,7 @@ struct client_options {
 	struct address local;
 	int64_t drain_ms;
 	int ready_fd; /* -1 = none */
+	bool of_command; /* out: the status is that of the peer's command, whatever it looks like */
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */

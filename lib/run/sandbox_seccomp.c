@@ -102,7 +102,15 @@ static const struct guarded basic_if[] = {
     {SYS_setsockopt, 1, EXACTLY, IPPROTO_TCP},
 };
 
-static const int accepting[] = {SYS_accept4};
+/* Who it is, and where it came to. */
+static const int accepting[] = {SYS_accept4, SYS_getsockname, SYS_getpeername};
+
+/* The helper may end, and libev makes its set anew when one of its descriptors lives on elsewhere. */
+static const int commanding[] = {SYS_wait4, SYS_epoll_create1,
+#ifdef __x86_64__
+    SYS_epoll_create,
+#endif
+};
 
 /* -o: see outfile.c. */
 static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat,
@@ -250,6 +258,8 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 {
 	if (needs->accept)
 		ALLOW(p, accepting);
+	if (needs->commands)
+		ALLOW(p, commanding);
 	if (needs->directory)
 		ALLOW(p, naming);
 	if (needs->removal)

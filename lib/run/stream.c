@@ -115,7 +115,8 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 	st->usr1.data = st;
 	ev_signal_start(loop, &st->usr1);
 	ev_unref(loop);
-	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
+	st->stdio = stdstreams_open(o->output, o->recv_only || o->no_stdio, o->send_only || o->no_stdio, e);
+	st->ep = st->stdio;
 	return st->ep ? 0 : -1;
 }
 
@@ -128,7 +129,7 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 		json_object_seed(0);
 		log_stamp(stamp);
 	}
-	needs.directory = stdstreams_directory(st->ep);
+	needs.directory = stdstreams_directory(st->stdio);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }
 
@@ -199,11 +200,25 @@ static bool peer_text(enum error_blame blame)
 	return blame == BLAME_PEER || blame == BLAME_AUTH;
 }
 
+/* The pump's status, or that of the command at either end. */
+static int find_status(struct stream *st, struct error *e)
+{
+	int status = pump_status(&st->pump, e), command = session_child_status(&st->conn->session);
+
+	st->of_command = e->code == ERROR_OK && st->pump.concluded;
+	if (!st->options->exec_status || command < 0 || st->pump.error.code != ERROR_OK || st->pump.broken_pipe)
+		return status;
+	memset(e, 0, sizeof *e);
+	st->of_command = true;
+	return command;
+}
+
 int stream_status(struct stream *st)
 {
 	const struct session *s = &st->conn->session;
 	struct error e;
-	int status = pump_status(&st->pump, &e);
+	int status = find_status(st, &e);
+	bool complete = status == 0 || st->of_command;
 
 	if (ev_is_active(&st->progress)) {
 		ev_timer_stop(st->loop, &st->progress);
@@ -223,7 +238,7 @@ int stream_status(struct stream *st)
 	waits_blame_peer(&st->waits, conn_network_us(st->conn));
 	log_info(1, "%s", waits_verdict(&st->waits));
 	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
-	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");
+	    (unsigned long long)s->delivered, complete ? "complete" : "not complete");
 	return status;
 }
 
@@ -246,7 +261,7 @@ void stream_close(struct stream *st)
 	stream_drop(st);
 	ev_ref(st->loop);
 	ev_signal_stop(st->loop, &st->usr1);
-	stdstreams_close(st->ep);
+	stdstreams_close(st->stdio);
 	if (st->squash_bufs)
 		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);
 	free(st->squash_bufs);

@@ -27,6 +27,8 @@ struct stream_options {
 	enum stream_progress progress;
 	enum report_form stats; /* at the end */
 	bool log_json;		/* SIGUSR1 reports as JSON, too */
+	bool no_stdio;		/* standard input and output are left alone */
+	bool exec_status;	/* the status is that of the peer's command */
 	uint64_t rate_limit;	/* bytes of our input a second, 0 = no limit */
 	size_t max_message;	/* raw wires, 0 = the wire's limit */
 	bool compress;
@@ -44,10 +46,12 @@ struct stream_options {
 struct stream {
 	struct ev_loop *loop;
 	const struct stream_options *options;
-	struct endpoint *ep;
+	struct endpoint *stdio;
+	struct endpoint *ep; /* what is pumped; stdio, unless the owner has something else before stream_run() */
 	struct conn *conn;
 	struct pump pump;
 	bool pumping;
+	bool of_command; /* the status is that of a command: the peer's, or our own */
 	ev_timer progress;
 	ev_signal usr1;
 	struct waits waits;
