@@ -356,7 +356,9 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 /* While this process has no secrets yet. */
 static int start_spawner(struct opts *o, struct error *e)
 {
-	struct spawner_options options = {.command = o->exec.command, .keys = o->listener.judge.everyone ? NULL : o->listener.judge.path};
+	const struct judge_client *j = &o->listener.judge;
+	const struct spawner_options options = {
+	    .command = o->exec.command, .keys = &j->list, .keys_path = j->everyone ? NULL : j->path};
 
 	if (!o->exec.command)
 		return 0;

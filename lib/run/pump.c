@@ -38,7 +38,9 @@ static void end_input(struct pump *p)
 		return;
 	p->input_ended = true;
 	watch(p, &p->input, false);
-	session_end(&p->conn->session);
+	/* (A wire without words has one end for all: not before it is known how the command ends.) */
+	if (!lives_on(p) || !session_is_raw(&p->conn->session))
+		session_end(&p->conn->session);
 }
 
 /* Shorten the windows to what the rate limit allows now. */
@@ -197,18 +199,21 @@ static void finish_output(struct pump *p)
 
 /* ---- an endpoint that lives on by itself ---- */
 
-/* A wire without words has only an end for it, or a reset for what cannot pass for one. */
+/* Without words there is an end for it, or a reset for what cannot pass for one. */
 static void tell_outcome(struct pump *p, int status)
 {
 	struct session *s = &p->conn->session;
-	bool all = (session_state(s) & SESSION_FINISH_APP) != 0;
+	bool raw = session_is_raw(s);
 
-	if (session_is_raw(s) && status >= STATUS_NO_EXIT)
+	if (raw && status >= STATUS_NO_EXIT) {
 		session_abort(s, CLOSE_OUTPUT, ERROR_IO, "the command failed");
-	else if (all)
-		session_receipt(s, status == 0 || session_is_raw(s) ? RECEIPT_DONE : RECEIPT_CHILD, (uint8_t)status);
+		return;
+	}
+	if (session_state(s) & SESSION_FINISH_APP)
+		session_receipt(s, raw || status == 0 ? RECEIPT_DONE : RECEIPT_CHILD, (uint8_t)status);
 	else
-		session_stop(s, session_is_raw(s) ? RECEIPT_DONE : RECEIPT_CHILD, (uint8_t)status);
+		session_stop(s, raw ? RECEIPT_DONE : RECEIPT_CHILD, (uint8_t)status);
+	session_end(s);
 }
 
 static void conclude(struct pump *p)

@@ -2,8 +2,9 @@
  * spawner: a helper process that runs commands for a listener, which may not do so itself.
  *
  * It is forked before keys are read and before the sandbox is entered, whose filters all children would
- * have. What it may run is fixed then: one command, and what the file of keys says in command=, which it
- * reads itself. What the listener says later only chooses among these and adds VTOOLS_ variables.
+ * have. What it may run is fixed then: one command, and what the file of keys says in command=; a line that is not
+ * known it looks for in that file itself. What the listener says later only chooses among these and adds VTOOLS_
+ * variables.
  *
  * Each command is the leader of its own process group, with signals as by default, with pipes for input and
  * output, the listener's standard error, and nothing else that was open. The helper holds on to the input
@@ -20,6 +21,7 @@
 #include <sys/types.h>
 
 #include "proto/error.h"
+#include "trust.h"
 
 #define SPAWNER_REQUEST_MAX 16384 /* a command line and an environment */
 
@@ -27,7 +29,8 @@ struct spawner;
 
 struct spawner_options {
 	char *const *command; /* arguments of what is run, NULL at the end */
-	const char *keys;     /* an authorized_keys file: its command= may be run, too; or NULL */
+	const struct trust_list *keys; /* their command= may be run, too */
+	const char *keys_path;	       /* so may what this file of keys will say, or NULL */
 };
 
 enum spawn_what {

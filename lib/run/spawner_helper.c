@@ -16,7 +16,6 @@
 #include "clock.h"
 #include "log.h"
 #include "spawner_talk.h"
-#include "trust.h"
 
 extern char **environ;
 
@@ -43,7 +42,7 @@ struct helper {
 	int fd;
 	const struct spawner_options *o;
 	const struct rlimit *limit;
-	struct trust_list keys;
+	struct trust_list keys; /* as they were when one was looked for */
 	ev_io readable;
 	ev_signal ended;
 	struct job **jobs; /* by slot */
@@ -201,10 +200,10 @@ static struct job *new_job(struct helper *h, uint32_t slot)
 	return j;
 }
 
-static bool in_keys(const struct helper *h, const char *line)
+static bool in_keys(const struct trust_list *keys, const char *line)
 {
-	for (size_t i = 0; i < h->keys.count; i++)
-		if (h->keys.entries[i].rule.command && strcmp(h->keys.entries[i].rule.command, line) == 0)
+	for (size_t i = 0; i < keys->count; i++)
+		if (keys->entries[i].rule.command && strcmp(keys->entries[i].rule.command, line) == 0)
 			return true;
 	return false;
 }
@@ -214,14 +213,17 @@ static bool may_run(struct helper *h, const char *line)
 {
 	struct error e = {0};
 
-	if (!h->o->keys)
-		return false;
-	if (in_keys(h, line))
+	if (in_keys(h->o->keys, line) || in_keys(&h->keys, line))
 		return true;
+	if (!h->o->keys_path)
+		return false;
 	trust_free(&h->keys);
-	if (trust_authorized_load(&h->keys, h->o->keys, &e) < 0)
+	if (trust_authorized_load(&h->keys, h->o->keys_path, &e) < 0)
 		log_error("%s", e.text);
-	return in_keys(h, line);
+	if (in_keys(&h->keys, line))
+		return true;
+	log_error("a key's command= is no longer in %s", h->o->keys_path);
+	return false;
 }
 
 static void set_flags(int fd)
