@@ -1,8 +1,10 @@
-/* Between fork and exec: the process of a command gets rid of what it has from its parents. */
+/* What helper and commands have from their parents, and get rid of. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -13,6 +15,72 @@
 
 #define STATUS_CANNOT_RUN 126
 #define STATUS_NOT_FOUND 127
+#define DESCRIPTORS_MAX 65536 /* where they have to be closed one by one */
+
+extern char **environ;
+
+/* ---- the helper ---- */
+
+static void close_range_of(unsigned from, unsigned to)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, from, to, 0) == 0)
+		return;
+#endif
+	for (unsigned fd = from; fd <= to && fd < DESCRIPTORS_MAX; fd++)
+		close((int)fd);
+}
+
+/* Standard error and the socket stay; what else the listener was given is not for commands, nor to be held open. */
+static void close_others(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+	}
+	if (fd > 3)
+		close_range_of(3, (unsigned)fd - 1);
+	close_range_of((unsigned)fd + 1, ~0U);
+}
+
+/* What is about this listener, or names its secrets, is not about the commands. */
+static void clean_environment(void)
+{
+	static const char *const gone[] = {"VTOOLS_", "LISTEN_", "CREDENTIALS_DIRECTORY=", "NOTIFY_SOCKET=", "WATCHDOG_",
+	    "JOURNAL_STREAM=", "INVOCATION_ID=", "MAINPID=", "MANAGERPID="};
+	char **to = environ;
+
+	for (char **at = environ; at && *at; at++) {
+		bool drop = false;
+
+		for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+			drop |= strncmp(*at, gone[i], strlen(gone[i])) == 0;
+		if (!drop)
+			*to++ = *at;
+	}
+	if (to)
+		*to = NULL;
+}
+
+/* ^C and the like are meant for the listener, which decides what becomes of the commands. */
+static void ignore_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
+
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		signal(numbers[i], SIG_IGN);
+}
+
+void spawner_clean(int fd)
+{
+	ignore_signals();
+	close_others(fd);
+	clean_environment();
+}
+
+/* ---- a command ---- */
 
 /* Ignored signals would stay ignored behind exec. */
 static void default_signals(void)

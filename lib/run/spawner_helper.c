@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -17,12 +16,9 @@
 #include "log.h"
 #include "spawner_talk.h"
 
-extern char **environ;
-
 #define KILL_MS 5000   /* after TERM */
 #define ORPHAN_MS 1000 /* after the command itself has ended: for what it has started */
 #define LOOK_SECONDS 0.02
-#define DESCRIPTORS_MAX 65536 /* where they have to be closed one by one */
 
 /* A command. */
 struct job {
@@ -381,65 +377,11 @@ static void on_request(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- life ---- */
 
-static void close_range_of(unsigned from, unsigned to)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, from, to, 0) == 0)
-		return;
-#endif
-	for (unsigned fd = from; fd <= to && fd < DESCRIPTORS_MAX; fd++)
-		close((int)fd);
-}
-
-/* Standard error and the socket stay; what else the listener was given is not for commands, nor to be held open. */
-static void close_others(int fd)
-{
-	int null = open("/dev/null", O_RDWR);
-
-	if (null >= 0) {
-		dup2(null, 0);
-		dup2(null, 1);
-	}
-	if (fd > 3)
-		close_range_of(3, (unsigned)fd - 1);
-	close_range_of((unsigned)fd + 1, ~0U);
-}
-
-/* What is about this listener, or names its secrets, is not about the commands. */
-static void clean_environment(void)
-{
-	static const char *const gone[] = {"VTOOLS_", "LISTEN_", "CREDENTIALS_DIRECTORY=", "NOTIFY_SOCKET=", "WATCHDOG_",
-	    "JOURNAL_STREAM=", "INVOCATION_ID=", "MAINPID=", "MANAGERPID="};
-	char **to = environ;
-
-	for (char **at = environ; at && *at; at++) {
-		bool drop = false;
-
-		for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
-			drop |= strncmp(*at, gone[i], strlen(gone[i])) == 0;
-		if (!drop)
-			*to++ = *at;
-	}
-	if (to)
-		*to = NULL;
-}
-
-/* ^C and the like are meant for the listener, which decides what becomes of the commands. */
-static void ignore_signals(void)
-{
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
-
-	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-		signal(numbers[i], SIG_IGN);
-}
-
 void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit *limit)
 {
 	struct helper h = {.fd = fd, .o = o, .limit = limit};
 
-	ignore_signals();
-	close_others(fd);
-	clean_environment();
+	spawner_clean(fd);
 #ifdef __linux__
 	(void)prctl(PR_SET_NAME, "vault-spawner");
 #endif

@@ -31,6 +31,9 @@ struct spawner_report {
 /* The helper's life, from fork() to its end. ${limit}: how many descriptors a command may have. */
 void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit *limit);
 
+/* In the helper: only standard error and ${fd} stay, and the environment that commands get. */
+void spawner_clean(int fd);
+
 /* In the process of a command, without signals: become it. */
 void spawner_become(char *const *command, const char *line, char *env, size_t len, const int fds[2],
     const struct rlimit *limit) __attribute__((noreturn));
