@@ -15,6 +15,15 @@ _vault_listen() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--forward)
+		if [[ $cur == /* ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+		fi
+		return
+		;;
 	--sandbox)
 		mapfile -t COMPREPLY < <(compgen -W 'auto require off' -- "$cur")
 		return
@@ -48,7 +57,7 @@ _vault_listen() {
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		for word in -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
+		for word in --forward -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
 		    --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
 		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
 		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \

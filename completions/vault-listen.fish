@@ -2,6 +2,7 @@
 set -l times 500ms 5s 10s 30s 1m 5m 1h 0
 
 complete -c vault-listen -f -a "(__fish_print_hostnames)"
+complete -c vault-listen -l forward -r -F -a '(__fish_print_hostnames)' -d 'Connect each client to this server behind'
 complete -c vault-listen -s a -l authorized-keys -r -F -d 'Who may connect, one public key a line'
 complete -c vault-listen -l anonymous -d 'Let anyone connect, without a warning'
 complete -c vault-listen -s i -l identity -r -F -d 'Own secret key'

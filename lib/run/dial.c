@@ -10,7 +10,7 @@
 #include "log.h"
 
 #define STAGGER_SECONDS 0.25 /* RFC 8305 section 5 */
-#define FULL_SECONDS 0.02    /* the queue of a Unix socket is full: try again */
+#define LACK_SECONDS 0.02    /* no descriptor, or the queue of a Unix socket is full: try again */
 #define ASK_SECONDS 0.02     /* is there an answer about the name? */
 #define ASK_MOST_MS 30000
 #define ASK_AGAIN_MS 2000 /* a name that has no good address is not asked for more often */
@@ -258,11 +258,13 @@ static bool go_on(struct dial *d)
 		struct dial_try *t = &d->tries[d->next];
 
 		why = begin(d, t, &d->list->places[d->next]);
-		/* Of a Unix socket with a full queue the kernel does not tell when there is room. */
-		if (why == EAGAIN && d->target->at.is_unix) {
-			next_after(d, FULL_SECONDS);
+		/* The kernel does not tell when there is room, in the queue of a Unix socket as well. */
+		if (why == EMFILE || why == ENFILE || (why == EAGAIN && d->target->at.is_unix)) {
+			d->lack = why;
+			next_after(d, LACK_SECONDS);
 			return true;
 		}
+		d->lack = 0;
 		d->next++;
 		if (why > 0)
 			d->why = why;
@@ -311,9 +313,11 @@ static void on_stagger(struct ev_loop *loop, ev_timer *w, int events)
 
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 {
+	struct dial *d = w->data;
+
 	(void)loop;
 	(void)events;
-	fail(w->data, ERROR_TIMEOUT, "timeout (see --handshake-timeout)");
+	fail(d, ERROR_TIMEOUT, d->lack ? strerror(d->lack) : "timeout (see --handshake-timeout)");
 }
 
 void dial_start(struct dial *d, struct dial_target *target, int64_t ms,

@@ -62,7 +62,8 @@ struct dial {
 	struct dial_list *list;
 	struct dial_try tries[DIAL_ADDRESSES];
 	int next, live;
-	int why; /* errno of the address that failed last */
+	int why;  /* errno of the address that failed last */
+	int lack; /* errno of what is waited for before the next one can be tried, 0 */
 	ev_timer stagger, deadline;
 	/* Called once: a socket (then owned by the callee) and the address that answered; or -1, and ${e} says
 	 * why (ERROR_NETWORK, ERROR_TIMEOUT). Never from within dial_start(). */
