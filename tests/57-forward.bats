@@ -18,8 +18,8 @@ setup() {
 	people
 }
 
-# through ARGS...: a client whose standard input goes to the backend and the answer to client.out.
-through() { client -r "$SERVER_KEY" --protocol XX "$@" "${THROUGH:-$LISTEN_PATH}"; }
+# through: a client whose standard input goes to the backend and the answer to client.out.
+through() { client -r "$SERVER_KEY" --protocol XX "${THROUGH:-$LISTEN_PATH}"; }
 
 pattern() { "$VT_BUILD/tests/pattern" "$@"; }
 

@@ -221,6 +221,26 @@ need_curl() { command -v curl >/dev/null || skip "curl is NOT INSTALLED: nothing
 	vt_alive "$LISTEN_PID"
 }
 
+@test "with a pre-shared key, and with the wire of Vault TCP" {
+	backend answer
+	bounded 10 vault_keygen --psk -f psk
+	rm "$SERVER_DIR/authorized_keys"
+	serve --forward "$BACKEND" --psk-file psk
+	local_listener --psk-file psk -v "$LISTEN_PATH"
+	call "$LOCAL" --bytes 100000 --times 3
+	calls 3 '.end == "eof" and .got > 70'
+	grep -q Noise_XXpsk3_ "$LOCAL_ERR"
+	signal "$LISTEN_PID" TERM 10
+	signal "$LOCAL_PID" TERM 10
+
+	SERVE_AT="127.0.0.1 0" serve --forward "$BACKEND" --wire auto --anonymous
+	local_listener --wire vault-tcp 127.0.0.1 "$LISTEN_PORT"
+	call "$LOCAL" --bytes 100000 --times 3
+	calls 3 '.end == "eof" and .got > 70'
+	[ "$(grep -c 'nothing confirms delivery' "$LOCAL_ERR")" = 1 ]
+	saw 6 '.got == 100000 and .end == "eof"'
+}
+
 @test "no server: resets, and a line that names it; when it comes, the next one goes through" {
 	local_listener -r "$SERVER_KEY" "$PWD/sock"
 	call "$LOCAL" --bytes 5
