@@ -48,7 +48,7 @@ void board_set_full(struct board *b, struct seat *s, bool full)
 		return;
 	s->full = full;
 	b->full += full ? 1 : -1;
-	if (b->full == 0)
+	if (!full)
 		board_wake_guests(b);
 }
 
@@ -72,8 +72,8 @@ static bool give(struct guest *g, struct parcel *p)
 		service_send_away(g, CLOSE_BUSY, ERROR_IO, "out of memory");
 		return false;
 	}
-	if (b->service->o->slow == SLOW_BLOCK)
-		board_set_full(b, s, s->queue.bytes >= BOARD_SEAT_LIMIT);
+	if (s->queue.bytes >= BOARD_SEAT_LIMIT / 2)
+		board_set_full(b, s, true);
 	service_soon(g);
 	return true;
 }
@@ -152,7 +152,7 @@ void board_send(struct guest *g, struct seat *s)
 	conn_wake(g->conn);
 	while (s->queue.count > 0 && send_piece(g, s))
 		;
-	if (s->queue.bytes < BOARD_SEAT_LIMIT / 2)
+	if (s->queue.bytes < BOARD_SEAT_LIMIT / 4)
 		board_set_full(board_of(g), s, false);
 	if (may_end(g)) {
 		s->said_end = true;
@@ -235,15 +235,21 @@ static int take_marked(struct guest *g, struct seat *s, const struct session_win
 	return rc;
 }
 
-/* Is there room for what this guest says, wherever that goes? */
-static bool room(const struct guest *g)
+bool board_waits(const struct board *b)
+{
+	int64_t guests = b->service->count;
+
+	return b->full > 0 && (b->service->o->slow == SLOW_BLOCK || b->full >= guests);
+}
+
+bool board_room(const struct guest *g)
 {
 	const struct board *b = board_of(g);
 	const struct seat *s = g->place;
 
 	if (b->service->o->echo)
 		return s->queue.bytes < BOARD_SEAT_LIMIT;
-	return b->out.bytes < BOARD_OUT_LIMIT && (!b->service->o->hub || b->full == 0 || (b->full == 1 && s->full));
+	return b->out.bytes < BOARD_OUT_LIMIT && (!b->service->o->hub || !board_waits(b) || (b->full == 1 && s->full));
 }
 
 void board_set_waiting(struct guest *g, bool waiting)
@@ -263,7 +269,7 @@ static void take_input(struct guest *g, struct seat *s)
 	while ((session_state(session) & SESSION_RECV_APP) && (w = session_recv_app_window(session)) != NULL) {
 		size_t n = w->len;
 
-		if (!room(g)) {
+		if (!board_room(g)) {
 			board_set_waiting(g, true);
 			return;
 		}

@@ -79,6 +79,9 @@ static bool step(struct guest *g)
 	board_take(g, s);
 	board_send(g, s);
 	conn_update(g->conn);
+	/* What was sent has made room; fairly, after the others. */
+	if ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g)))
+		service_soon(g);
 	return (session_state(session) & SESSION_CLOSED) != 0;
 }
 
