@@ -311,3 +311,35 @@ pattern() { "$VT_BUILD/tests/pattern" "$@"; }
 	XDG_CONFIG_HOME=$PWD/server run -3 bounded 10 vault_listen -n --forward no-number:80 "$PWD/sock"
 	assert_output --partial "cannot resolve 'no-number'"
 }
+
+@test "clients that are killed at any time leave nothing, and no end at the backend" {
+	local before end count=0 i pids
+	backend answer
+	serve --forward "$BACKEND"
+	head -c 1000 /dev/urandom >small
+	CLIENT_STDIN=small through
+	expect_status 0 vault-connect client.err
+	before=$(descriptors "$LISTEN_PID")
+	hold input 'never ended'
+	end=$((SECONDS + $(soak 5 60)))
+	while [ $SECONDS -lt $end ]; do
+		pids=()
+		for i in 1 2 3; do
+			CLIENT_STDIN=input CLIENT_STDERR=/dev/null CLIENT_STDOUT=/dev/null start_client -r "$SERVER_KEY" "$LISTEN_PATH"
+			pids+=("$CLIENT_PID")
+		done
+		sleep "0.0$((RANDOM % 10))"
+		for i in "${pids[@]}"; do
+			kill -KILL "$i"
+			wait_for "$i" 10
+		done
+		count=$((count + 3))
+	done
+	eventually 20 has_descriptors "$LISTEN_PID" "$before"
+	CLIENT_STDIN=small through
+	expect_status 0 vault-connect client.err
+	# The two that were not killed ended, none of the others did.
+	eventually 20 saw_so_many "$(grep -c '"open"' backend.log)"
+	[ "$(jq -r 'select(.event == "over") | .end' backend.log | grep -c eof)" = 2 ]
+	echo "$count clients, $(grep -c reset backend.log) of them had a backend"
+}

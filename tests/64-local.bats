@@ -195,8 +195,8 @@ need_curl() { command -v curl >/dev/null || skip "curl is NOT INSTALLED: nothing
 }
 
 @test "a local client that resets, and a -L that is killed, are resets at the backend" {
-	both answer
-	call "$LOCAL" --bytes 1000 --abort
+	both echo
+	call "$LOCAL" --bytes 1000 --abort --recv 1000
 	saw 1 '.end == "reset"'
 	call "$LOCAL" --bytes 1000
 	calls 1 '.end == "eof"'

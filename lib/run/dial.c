@@ -171,6 +171,14 @@ void dial_target_close(struct dial_target *t)
 
 /* ---- one call ---- */
 
+/* Who is connected to and given up at once must not take that for a client that had nothing to say. */
+static void set_reset(int fd, bool on)
+{
+	struct linger reset = {.l_onoff = on};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
 static void forget_try(struct dial *d, int i)
 {
 	ev_io_stop(d->target->loop, &d->tries[i].w);
@@ -232,6 +240,7 @@ static int begin(struct dial *d, struct dial_try *t, const struct dial_place *to
 		close(fd);
 		return why;
 	}
+	set_reset(fd, true);
 	t->fd = fd;
 	ev_io_init(&t->w, on_connected, fd, EV_WRITE);
 	t->w.data = d;
@@ -297,6 +306,7 @@ static void on_connected(struct ev_loop *loop, ev_io *w, int events)
 	}
 	address_of(peer, (const struct sockaddr *)&d->tries[i].to->address, d->tries[i].to->len);
 	dial_cancel(d);
+	set_reset(fd, false);
 	socket_tune(fd);
 	d->done(fd, peer, NULL, d->owner);
 }

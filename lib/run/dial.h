@@ -76,7 +76,7 @@ struct dial {
 void dial_start(struct dial *d, struct dial_target *target, int64_t ms,
     void (*done)(int fd, const char *peer, const struct error *e, void *owner), void *owner);
 
-/* Give it up; done() is not called. Harmless if it is over, or (all zero) was never begun. */
+/* Give it up, with resets; done() is not called. Harmless if it is over, or (all zero) was never begun. */
 void dial_cancel(struct dial *d);
 
 #endif
