@@ -45,7 +45,7 @@ serve() {
 # client.out and client.err. CLIENT_STDIN may name its input.
 client() {
 	status=0
-	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-20}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
+	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-60}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
 	    >client.out 2>client.err || status=$?
 }
 
@@ -195,6 +195,18 @@ in_time() {
 	return 1
 }
 
+# own_port: a TCP port in OWN_PORT that is free, and that the system gives nobody who asks for any: who tries it again
+# and again while nobody listens there comes to no other test.
+own_port() {
+	local least _
+	read -r least _ </proc/sys/net/ipv4/ip_local_port_range || least=32768
+	[ "$least" -gt 11000 ] || least=32768
+	while :; do
+		OWN_PORT=$((10000 + RANDOM % (least - 10000)))
+		(: <"/dev/tcp/127.0.0.1/$OWN_PORT") 2>/dev/null || return 0
+	done
+}
+
 # ---- waiting for what is said ----
 
 # told SECONDS FILE TEXT: until FILE holds TEXT.
@@ -202,6 +214,17 @@ told() { eventually "$1" grep -qF -e "$3" "$2"; }
 
 size_of() { stat -c %s "$1" 2>/dev/null || stat -f %z "$1"; }
 has_size() { [ "$(size_of "$1")" -ge "$2" ]; }
+
+# stuck PID: it has written something, and nothing more the last ten times we asked.
+stuck() {
+	local now
+	now=$(grep wchar "/proc/$1/io")
+	if [ "$now" != "${STUCK_AT:-wchar: 0}" ]; then
+		STUCK_AT=$now STUCK_FOR=0
+		return 1
+	fi
+	[ $((++STUCK_FOR)) -ge 10 ]
+}
 
 # timed COMMAND...: how long it took, in milliseconds, in TOOK.
 timed() {

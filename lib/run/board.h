@@ -57,6 +57,9 @@ void board_wake_guests(struct board *b);
 int64_t board_give_all(struct service *v, const struct guest *but, const void *body, size_t len);
 /* To one: 0, or -1 if it cannot get any. */
 int board_tell(struct guest *g, const void *body, size_t len);
+/* The same for what does not come from standard input: -1 with errno, see service_kind. */
+int board_say(struct guest *g, const void *body, size_t len);
+int64_t board_say_all(struct service *v, const void *body, size_t len);
 void board_set_full(struct board *b, struct seat *s, bool full);
 void board_set_waiting(struct guest *g, bool waiting);
 /* Must what goes to all wait? For every guest, or (where slow ones miss it) for the fastest. */

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "announce.h"
+#include "clock.h"
+#include "hosting.h"
 #include "log.h"
 #include "server.h"
 #include "signals.h"
@@ -21,6 +23,9 @@ struct listener {
 	struct server server;
 	struct stream stream;
 	struct signals signals;
+	struct hosting hosting;
+	struct figures_who who; /* of the one session; conn NULL: there was none */
+	int64_t began;
 	ev_timer accept_timer, drain_timer;
 	struct error last; /* of the client that failed last, or what ends us */
 	int64_t failures;
@@ -62,15 +67,30 @@ static void confine_session(const struct listener *l)
 	(void)!stream_confine(&l->stream, nothing, &ignored);
 }
 
-static void limit_rate(const struct listener *l, struct conn *c)
+static const struct trust_entry *entry_of(const struct listener *l, const struct conn *c)
 {
 	const struct session_peer *peer = session_peer(&c->session);
-	const struct trust_entry *entry = NULL;
 
-	if (peer->has_key && c->session.protocol.dh == DH_25519)
-		entry = trust_authorized_find(&l->o->judge.list, peer->key);
+	if (!peer->has_key || c->session.protocol.dh != DH_25519)
+		return NULL;
+	return trust_authorized_find(&l->o->judge.list, peer->key);
+}
+
+static void limit_rate(const struct listener *l, struct conn *c)
+{
+	const struct trust_entry *entry = entry_of(l, c);
+
 	if (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
+}
+
+static void tell_session(struct listener *l, struct conn *c)
+{
+	const struct trust_entry *entry = entry_of(l, c);
+
+	l->who = (struct figures_who){.id = 1, .conn = c, .label = entry ? entry->label : "", .since = clock_ms()};
+	events_connect(l->hosting.events, &l->who);
+	notify_clients(&l->hosting.notify, 1);
 }
 
 static void on_ready(struct server *srv, struct conn *c)
@@ -81,6 +101,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
+	tell_session(l, c);
 	limit_rate(l, c);
 	server_stop(srv);
 	confine_session(l);
@@ -99,6 +120,7 @@ static void on_failed(struct server *srv, struct conn *c)
 
 	if (srv->busy)
 		return;
+	events_failed(l->hosting.events, c);
 	l->last = *e;
 	enough = ++l->failures >= l->o->max_failures && l->o->max_failures > 0;
 	if (enough)
@@ -151,6 +173,8 @@ static void on_signal(int number, void *owner)
 	bool first = l->signal == 0;
 
 	l->signal = number;
+	if (first)
+		hosting_stopping(&l->hosting, strsignal(number), l->stream.pumping);
 	if (!l->stream.pumping || l->hurried) {
 		stop(l);
 	} else if (first && l->o->drain_ms == 0) {
@@ -175,7 +199,6 @@ static int confine(const struct listener *l, struct error *e)
 
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
-	json_object_seed(0); /* reads the system's random numbers, once */
 	return stream_confine(&l->stream, needs, e);
 }
 
@@ -191,12 +214,14 @@ static int setup(struct listener *l, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, false, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
-	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)
+	if (hosting_open(&l->hosting, l->loop, o, &srv->listeners, e) < 0)
 		return -1;
+	if (l->hosting.control_fd >= 0)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "LISTEN_FDNAMES: a control socket needs -k");
 	if (server_start(srv, e) < 0)
 		return -1;
 	ev_timer_init(&l->accept_timer, on_accept_timeout, (double)o->accept_ms / 1000, 0.);
@@ -205,9 +230,10 @@ static int setup(struct listener *l, struct error *e)
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
-	if (confine(l, e) < 0)
+	if (hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
+	hosting_ready(&l->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
@@ -228,9 +254,21 @@ static int outcome(struct listener *l)
 	return status == 0 && l->signal && l->signal != SIGTERM ? 128 + l->signal : status;
 }
 
+/* The events of the one session's end, and of ours. */
+static void account(struct listener *l, int status)
+{
+	struct figures_total sum = {0};
+
+	if (l->who.conn) {
+		events_disconnect(l->hosting.events, &l->who, l->cut ? "shut down" : NULL, -1);
+		figures_sum(&sum, l->who.conn);
+	}
+	hosting_close(&l->hosting, &sum, l->who.id, clock_ms() - l->began, status);
+}
+
 int listener_run(const struct listener_options *o)
 {
-	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .began = clock_ms()};
 	struct error e = {0};
 	int status;
 
@@ -244,6 +282,7 @@ int listener_run(const struct listener_options *o)
 	}
 	ev_timer_stop(l.loop, &l.accept_timer);
 	ev_timer_stop(l.loop, &l.drain_timer);
+	account(&l, status);
 	stream_close(&l.stream);
 	server_free(&l.server);
 	return status;
