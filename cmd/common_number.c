@@ -150,7 +150,7 @@ int common_opt_port(const struct common_args *a, uint16_t *out, bool zero)
 
 int common_opt_fd(const struct common_args *a, int *out)
 {
-	int64_t fd;
+	int64_t fd = -1;
 
 	if (common_opt_int(a, &fd, 3, 65535))
 		return COMMON_USAGE;

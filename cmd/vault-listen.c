@@ -48,6 +48,10 @@ static const char *const help[] = {
     "  -c, --sh-exec LINE          the same for a line of shell; behind --, a command word by word\n"
     "      --forward ADDR          connect each client, once it has authenticated, to this server behind:\n"
     "                              HOST:PORT, PORT on this machine, or /unix/path\n"
+    "      --control PATH          make a Unix socket to ask and command the listener by: list, stats,\n"
+    "                              send, broadcast, close, ... (with -k and the like)\n"
+    "      --events FILE           append what happens to FILE (or fd:N), one JSON line for each event\n"
+    "      --event-messages        with --events: an event for each message, too\n"
     "  -m, --max-clients N         with -k: more get 'busy', as over the next two limits\n"
     "      --max-per-ip N          with -k: connections from one IPv4 address or IPv6 /64 network\n"
     "      --handshake-rate N      with -k: connections a second that may begin a handshake\n"
@@ -60,6 +64,8 @@ static const char *const help[] = {
     "      --max-failures N        give up after N clients that failed to authenticate\n"
     "      --accept-timeout T      give up if no client came within T (default 0: never)\n"
     "      --drain T               after a signal let the session finish for T (default 5s)\n"
+    "      --user NAME             started as root: become this user once the sockets are open\n"
+    "      --chroot DIR            with --user: see only the files below DIR from then on\n"
     "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
     "                              when clients can connect\n"
     "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
@@ -83,6 +89,11 @@ enum {
 	OPT_TAG,
 	OPT_SLOW,
 	OPT_FORWARD,
+	OPT_CONTROL,
+	OPT_EVENTS,
+	OPT_EVENT_MESSAGES,
+	OPT_USER,
+	OPT_CHROOT,
 	OPT_MAX_PER_IP,
 	OPT_HANDSHAKE_RATE,
 };
@@ -99,6 +110,11 @@ static const struct option longs[] = {
     {"exec", required_argument, NULL, 'e'},
     {"sh-exec", required_argument, NULL, 'c'},
     {"forward", required_argument, NULL, OPT_FORWARD},
+    {"control", required_argument, NULL, OPT_CONTROL},
+    {"events", required_argument, NULL, OPT_EVENTS},
+    {"event-messages", no_argument, NULL, OPT_EVENT_MESSAGES},
+    {"user", required_argument, NULL, OPT_USER},
+    {"chroot", required_argument, NULL, OPT_CHROOT},
     {"max-clients", required_argument, NULL, 'm'},
     {"max-per-ip", required_argument, NULL, OPT_MAX_PER_IP},
     {"handshake-rate", required_argument, NULL, OPT_HANDSHAKE_RATE},
@@ -144,6 +160,48 @@ static int take_forward(struct opts *o, const struct common_args *a)
 	return 0;
 }
 
+/* How the listener is run, as opposed to what it serves. */
+static int take_hosting(struct opts *o, int option, const struct common_args *a)
+{
+	switch (option) {
+	case OPT_CONTROL:
+		o->listener.control = a->value;
+		return 0;
+	case OPT_EVENTS:
+		o->listener.events = a->value;
+		return 0;
+	case OPT_EVENT_MESSAGES:
+		o->listener.event_messages = true;
+		return 0;
+	case OPT_USER:
+		o->listener.user = a->value;
+		return 0;
+	case OPT_CHROOT:
+		o->listener.root = a->value;
+		return 0;
+	default:
+		return stream_args_take(&o->args, option, a);
+	}
+}
+
+/* After all others, which may say that there will be many clients. */
+static int options_hosting(const struct opts *o)
+{
+	const struct listener_options *l = &o->listener;
+
+	if (l->control && !l->keep_open)
+		return common_usage(PROG, "--control needs -k: one client alone is controlled by signals");
+	if (l->event_messages && !l->events)
+		return common_usage(PROG, "--event-messages needs --events");
+	if (l->root && !l->user)
+		return common_usage(PROG, "--chroot needs --user: root can leave any directory");
+	if (l->root && l->root[0] != '/')
+		return common_usage(PROG, "--chroot %s: give the whole path, from / on", l->root);
+	if (l->root && o->args.stream.output)
+		return common_conflict(PROG, "--chroot", "--output");
+	return 0;
+}
+
 static int take_own(struct opts *o, int option, const struct common_args *a)
 {
 	switch (option) {
@@ -186,7 +244,7 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	case OPT_READY_FD:
 		return common_opt_fd(a, &o->listener.ready_fd);
 	default:
-		return stream_args_take(&o->args, option, a);
+		return take_hosting(o, option, a);
 	}
 }
 
@@ -200,6 +258,7 @@ static int options_address(struct opts *o, const struct common_args *a)
 	if (address_parse(at, a->noperands > 0 ? a->operands[0] : NULL, a->noperands > 1 ? a->operands[1] : NULL, true,
 		&e) < 0)
 		return common_usage(PROG, "%s", e.text);
+	o->listener.at_given = a->noperands > 0;
 	if (!at->is_unix && !at->has_port)
 		at->port = HANDSHAKE_DEFAULT_PORT;
 	return 0;
@@ -319,13 +378,14 @@ static int options_check(struct opts *o, const struct common_args *a)
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
 	o->args.many = o->listener.keep_open && !o->listener.forwards && !exec_args_given(&o->exec, a);
-	o->args.stream.no_stdio = exec_args_given(&o->exec, a);
 	o->listener.wire = protocol_wire(o->args.wire, true, &e);
 	if (!o->listener.wire)
 		return common_usage(PROG, "--wire: %s", e.text);
 	if (stream_args_wire(&o->args, a, o->listener.wire) || options_raw(o))
 		return COMMON_USAGE;
-	return options_protocols(o) ? COMMON_USAGE : options_address(o, a);
+	if (options_hosting(o) || options_protocols(o))
+		return COMMON_USAGE;
+	return options_address(o, a);
 }
 
 /* ---- set-up ---- */

@@ -10,9 +10,27 @@ _vault_listen() {
 		cur=
 	fi
 	case $prev in
-	-a | --authorized-keys | -i | --identity | --psk-file | -o | --output)
+	--user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		return
+		;;
+	--chroot)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	--control | --events | -a | --authorized-keys | -i | --identity | --psk-file | -o | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--forward)
+		if [[ $cur == /* ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+		fi
 		return
 		;;
 	--sandbox)
@@ -48,8 +66,8 @@ _vault_listen() {
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		for word in -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
-		    --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
+		for word in --forward -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
+		    --control --events --event-messages --user --chroot --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
 		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
 		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \
 		    --sandbox -h --help -V --version; do

@@ -2,9 +2,15 @@
 set -l times 500ms 5s 10s 30s 1m 5m 1h 0
 
 complete -c vault-listen -f -a "(__fish_print_hostnames)"
+complete -c vault-listen -l forward -r -F -a '(__fish_print_hostnames)' -d 'Connect each client to this server behind'
 complete -c vault-listen -s a -l authorized-keys -r -F -d 'Who may connect, one public key a line'
 complete -c vault-listen -l anonymous -d 'Let anyone connect, without a warning'
 complete -c vault-listen -s i -l identity -r -F -d 'Own secret key'
+complete -c vault-listen -l control -r -F -d 'Make a Unix socket to command the listener by'
+complete -c vault-listen -l events -r -F -d 'Append what happens to FILE, as JSON lines'
+complete -c vault-listen -l event-messages -d 'An event for each message, too'
+complete -c vault-listen -l user -x -a "(__fish_complete_users)" -d 'Started as root: become this user'
+complete -c vault-listen -l chroot -x -a "(__fish_complete_directories)" -d 'See only the files below DIR'
 complete -c vault-listen -l psk-file -r -F -d 'Pre-shared key that the peer must have, too'
 complete -c vault-listen -l protocol -x -a 'XX IK XXpsk3 NN NNpsk0 IX' -d 'Allow this Noise protocol or pattern'
 complete -c vault-listen -l max-failures -x -d 'Give up after N clients that failed'

@@ -173,6 +173,13 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		read:/etc/passwd: REFUSED
 		thread: KILLED
 	EOF
+	tried --connect 9 --also 13 --also 17 <<-'EOF'
+		connect:9: ok
+		connect:13: ok
+		connect:17: ok
+		connect:10: REFUSED
+		bind:0: KILLED
+	EOF
 	tried --connect 9 --bind 0 <<-'EOF'
 		bind:0: ok
 		bind:9: REFUSED
@@ -375,15 +382,14 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 
 @test "inside, required: --retry looks up a name and connects again, and says that it may" {
 	need_sandbox
-	SERVE_AT='localhost 0' serve
-	signal "$LISTEN_PID" TERM 10
-	start_client --sandbox=require --retry --retry-delay 100ms -v localhost "$LISTEN_PORT"
+	own_port
+	start_client --sandbox=require --retry --retry-delay 100ms -v localhost "$OWN_PORT"
 	told 10 client.err 'trying again'
 	says client.err 'sandbox: name look-ups and connections stay possible until the session is up'
-	SERVE_AT="localhost $LISTEN_PORT" serve
+	SERVE_AT="localhost $OWN_PORT" serve
 	ended "$CLIENT_PID" 0 vault-connect client.err
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
-	grep -q "^localhost:$LISTEN_PORT $SERVER_KEY" "$CLIENT_DIR/known_hosts"
+	grep -q "^localhost:$OWN_PORT $SERVER_KEY" "$CLIENT_DIR/known_hosts"
 }
 
 @test "inside, required: several first contacts at a time; who cannot compare is refused, and well off the next time" {
@@ -499,4 +505,14 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 		assert_failure 9
 		assert_regex "$stderr" '^vault-listen: --sandbox=require: '
 	fi
+}
+
+@test "inside, required: the same, when known_hosts is replaced by another file" {
+	need_sandbox
+	local before
+	for before in empty others; do
+		echo "known_hosts: $before"
+		rival $before replace 'files and system calls are confined' --sandbox=require
+		contradicted
+	done
 }

@@ -45,7 +45,7 @@ serve() {
 # client.out and client.err. CLIENT_STDIN may name its input.
 client() {
 	status=0
-	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-20}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
+	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-60}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
 	    >client.out 2>client.err || status=$?
 }
 
@@ -193,6 +193,18 @@ in_time() {
 	[ "$TOOK" -le $(($1 * VT_SLOW)) ] && return
 	echo "it took $TOOK ms" >&2
 	return 1
+}
+
+# own_port: a TCP port in OWN_PORT that is free, and that the system gives nobody who asks for any: who tries it again
+# and again while nobody listens there comes to no other test.
+own_port() {
+	local least _
+	read -r least _ </proc/sys/net/ipv4/ip_local_port_range || least=32768
+	[ "$least" -gt 11000 ] || least=32768
+	while :; do
+		OWN_PORT=$((10000 + RANDOM % (least - 10000)))
+		(: <"/dev/tcp/127.0.0.1/$OWN_PORT") 2>/dev/null || return 0
+	done
 }
 
 # ---- waiting for what is said ----

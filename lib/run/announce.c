@@ -9,32 +9,36 @@
 #include "jsontext.h"
 #include "log.h"
 
-static json_t *key_json(const struct key *identity)
+void announce_add_address(json_t *o, const struct socket_listeners *at)
 {
-	struct key public;
-	char key[KEYTEXT_MAX];
-
-	if (key_public(&public, identity) != KEYTEXT_OK)
-		memset(&public, 0, sizeof public);
-	keytext_format(key, &public);
-	return json_string(key);
+	if (at->is_unix) {
+		json_object_set_new(o, "path", jsontext(at->host));
+		return;
+	}
+	json_object_set_new(o, "address", json_string(at->host));
+	json_object_set_new(o, "port", json_integer(at->port));
 }
 
-int announce_listening(int fd, const struct key *identity, const struct socket_listeners *at, struct error *e)
+char *announce_key(char out[KEYTEXT_MAX], const struct listener_options *o)
+{
+	struct key public;
+
+	if (key_public(&public, o->stream.identity) != KEYTEXT_OK)
+		memset(&public, 0, sizeof public);
+	keytext_format(out, &public);
+	return out;
+}
+
+int announce_listening(int fd, const char *key, const struct socket_listeners *at, struct error *e)
 {
 	json_t *told = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
 	char *line;
 	size_t n;
 	ssize_t put;
 
-	if (at->unix_path[0] != '\0')
-		json_object_set_new(told, "path", jsontext(at->host));
-	else {
-		json_object_set_new(told, "address", json_string(at->host));
-		json_object_set_new(told, "port", json_integer(at->port));
-	}
-	if (identity)
-		json_object_set_new(told, "key", key_json(identity));
+	announce_add_address(told, at);
+	if (key)
+		json_object_set_new(told, "key", json_string(key));
 	line = json_dumps(told, JSON_COMPACT);
 	json_decref(told);
 	if (!line)
@@ -50,7 +54,9 @@ int announce_listening(int fd, const struct key *identity, const struct socket_l
 
 int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
 {
-	return announce_listening(o->ready_fd, o->stream.identity, at, e);
+	char key[KEYTEXT_MAX];
+
+	return announce_listening(o->ready_fd, announce_key(key, o), at, e);
 }
 
 void announce_people(const struct listener_options *o, const struct socket_listeners *at)
@@ -61,7 +67,7 @@ void announce_people(const struct listener_options *o, const struct socket_liste
 		log_warn("warning: anyone who can reach this may connect: give --authorized-keys or --psk-file (or --anonymous, if that is meant)");
 	if (key_fingerprint(print, o->stream.identity) != KEYTEXT_OK)
 		print[0] = '\0';
-	if (at->unix_path[0] != '\0')
+	if (at->is_unix)
 		log_info(1, "listening on %s, key fingerprint %s", at->host, print);
 	else
 		log_info(1, "listening on %s port %u, key fingerprint %s", at->host, at->port, print);

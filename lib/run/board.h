@@ -17,7 +17,7 @@ struct seat {
 	uint64_t mark;	/* standard output must have got so far before its receipt */
 	bool ended;	/* its end came, and waits for that */
 	bool waiting;	/* for room elsewhere */
-	bool full;	/* others wait for it */
+	bool full;	/* much waits for it */
 	bool said_end;	/* our direction to it has ended */
 };
 
@@ -57,8 +57,15 @@ void board_wake_guests(struct board *b);
 int64_t board_give_all(struct service *v, const struct guest *but, const void *body, size_t len);
 /* To one: 0, or -1 if it cannot get any. */
 int board_tell(struct guest *g, const void *body, size_t len);
+/* The same for what does not come from standard input: -1 with errno, see service_kind. */
+int board_say(struct guest *g, const void *body, size_t len);
+int64_t board_say_all(struct service *v, const void *body, size_t len);
 void board_set_full(struct board *b, struct seat *s, bool full);
 void board_set_waiting(struct guest *g, bool waiting);
+/* Must what goes to all wait? For every guest, or (where slow ones miss it) for the fastest. */
+bool board_waits(const struct board *b);
+/* Is there room for what this guest says, wherever that goes? */
+bool board_room(const struct guest *g);
 /* What the session has for us, what we have for it. */
 void board_take(struct guest *g, struct seat *s);
 void board_send(struct guest *g, struct seat *s);

@@ -1,9 +1,11 @@
 /* The switchboard's guests: messages to them and from them. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "board.h"
 #include "log.h"
+#include "roster.h"
 
 /* A message on its way to guests: as it is, and with its edges for those whose wire keeps none. */
 struct parcel {
@@ -13,7 +15,7 @@ struct parcel {
 /* Nothing but standard input could still have something for guests when that has ended. */
 static bool only_input(const struct service *v)
 {
-	return !v->o->hub && !v->o->echo;
+	return !v->o->hub && !v->o->echo && !v->control;
 }
 
 /* Does the peer itself say where its messages end? (On a raw wire each frame is one.) */
@@ -48,7 +50,7 @@ void board_set_full(struct board *b, struct seat *s, bool full)
 		return;
 	s->full = full;
 	b->full += full ? 1 : -1;
-	if (b->full == 0)
+	if (!full)
 		board_wake_guests(b);
 }
 
@@ -59,21 +61,24 @@ static bool give(struct guest *g, struct parcel *p)
 	struct seat *s = g->place;
 	struct message *m;
 
+	errno = EPIPE;
 	if (!s || s->said_end || session_peer(&g->conn->session)->stopped || g->reason)
 		return false;
 	if (s->queue.bytes >= BOARD_SEAT_LIMIT && b->service->o->slow != SLOW_BLOCK) {
 		s->dropped++;
 		if (b->service->o->slow == SLOW_CLOSE)
 			service_send_away(g, CLOSE_BUSY, ERROR_NETWORK, "it does not take what is sent to it (--slow=close)");
+		errno = EAGAIN;
 		return false;
 	}
 	m = parcel_for(p, b->framing, marks_messages(&g->conn->session));
 	if (!m || message_push(&s->queue, m) < 0) {
 		service_send_away(g, CLOSE_BUSY, ERROR_IO, "out of memory");
+		errno = ENOMEM;
 		return false;
 	}
-	if (b->service->o->slow == SLOW_BLOCK)
-		board_set_full(b, s, s->queue.bytes >= BOARD_SEAT_LIMIT);
+	if (s->queue.bytes >= BOARD_SEAT_LIMIT / 2)
+		board_set_full(b, s, true);
 	service_soon(g);
 	return true;
 }
@@ -99,6 +104,23 @@ int board_tell(struct guest *g, const void *body, size_t len)
 	if (p.body)
 		parcel_free(&p);
 	return given ? 0 : -1;
+}
+
+/* Standard input is not read while a guest is waited for; the control socket is told so. */
+int board_say(struct guest *g, const void *body, size_t len)
+{
+	const struct seat *s = g->place;
+
+	errno = EAGAIN;
+	return s && s->full ? -1 : board_tell(g, body, len);
+}
+
+int64_t board_say_all(struct service *v, const void *body, size_t len)
+{
+	const struct board *b = v->place;
+
+	errno = EAGAIN;
+	return b->full > 0 ? -1 : board_give_all(v, NULL, body, len);
 }
 
 /* As much of the first message as the session takes now. False if it takes nothing. */
@@ -139,8 +161,8 @@ static bool may_end(const struct guest *g)
 		return true;
 	if (v->o->echo)
 		return s->ended;
-	/* In a hub, who ends without a word came to listen. */
-	if (v->o->hub)
+	/* In a hub, and where only the control socket could say more, who ends without a word came to listen. */
+	if (v->o->hub || (v->control && board_of(g)->input_ended))
 		return s->ended && g->conn->session.received > 0;
 	return board_of(g)->input_ended && only_input(v);
 }
@@ -152,7 +174,7 @@ void board_send(struct guest *g, struct seat *s)
 	conn_wake(g->conn);
 	while (s->queue.count > 0 && send_piece(g, s))
 		;
-	if (s->queue.bytes < BOARD_SEAT_LIMIT / 2)
+	if (s->queue.bytes < BOARD_SEAT_LIMIT / 4)
 		board_set_full(board_of(g), s, false);
 	if (may_end(g)) {
 		s->said_end = true;
@@ -165,7 +187,10 @@ void board_send(struct guest *g, struct seat *s)
 static int route(struct guest *g, const uint8_t *body, size_t len)
 {
 	struct board *b = board_of(g);
+	struct figures_who who = roster_who(g);
 
+	if (b->service->o->event_messages)
+		events_message(b->service->hosting.events, &who, len);
 	if (b->service->o->echo)
 		return board_tell(g, body, len);
 	if (b->service->o->hub)
@@ -235,15 +260,21 @@ static int take_marked(struct guest *g, struct seat *s, const struct session_win
 	return rc;
 }
 
-/* Is there room for what this guest says, wherever that goes? */
-static bool room(const struct guest *g)
+bool board_waits(const struct board *b)
+{
+	int64_t guests = b->service->count;
+
+	return b->full > 0 && (b->service->o->slow == SLOW_BLOCK || b->full >= guests);
+}
+
+bool board_room(const struct guest *g)
 {
 	const struct board *b = board_of(g);
 	const struct seat *s = g->place;
 
 	if (b->service->o->echo)
 		return s->queue.bytes < BOARD_SEAT_LIMIT;
-	return b->out.bytes < BOARD_OUT_LIMIT && (!b->service->o->hub || b->full == 0 || (b->full == 1 && s->full));
+	return b->out.bytes < BOARD_OUT_LIMIT && (!b->service->o->hub || !board_waits(b) || (b->full == 1 && s->full));
 }
 
 void board_set_waiting(struct guest *g, bool waiting)
@@ -263,7 +294,7 @@ static void take_input(struct guest *g, struct seat *s)
 	while ((session_state(session) & SESSION_RECV_APP) && (w = session_recv_app_window(session)) != NULL) {
 		size_t n = w->len;
 
-		if (!room(g)) {
+		if (!board_room(g)) {
 			board_set_waiting(g, true);
 			return;
 		}

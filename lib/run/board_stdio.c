@@ -205,7 +205,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 void board_watch_input(struct board *b)
 {
 	const struct service *v = b->service;
-	bool wanted = !b->input_ended && !v->o->echo && b->full == 0 && (v->count > 0 || v->o->slow != SLOW_BLOCK);
+	bool wanted = !b->input_ended && !v->o->echo && !board_waits(b) && (v->count > 0 || v->o->slow != SLOW_BLOCK);
 	bool allowed = wanted && (!b->ep->ops->may_read || b->ep->ops->may_read(b->ep));
 
 	if (b->ep->in_fd < 0 && !b->input_ended)

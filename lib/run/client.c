@@ -313,17 +313,14 @@ static int outcome(struct client *c, struct error *e)
 int client_run(struct client_options *o)
 {
 	struct client c = {.o = o, .to = o->to, .loop = ev_default_loop(EVFLAG_NOENV)};
-	struct stream_options none = o->stream;
 	struct error e = {0};
 	int status = -1;
 
-	none.send_only = none.recv_only = true; /* a probe touches neither input nor output */
 	c.contact.o = o;
 	if (judge_server_load(&o->judge, &e) < 0 || contact_choose(&c.contact, &e) < 0)
 		goto fail;
-	if (stream_open(&c.stream, c.loop, o->probe ? &none : &o->stream, &e) < 0)
+	if (stream_open(&c.stream, c.loop, &o->stream, o->probe, &e) < 0)
 		goto fail;
-	c.stream.options = &o->stream;
 	o->socket.interrupted = interrupted;
 	o->socket.owner = &c;
 	signals_start(&c.signals, c.loop, on_signal, &c);

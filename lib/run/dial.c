@@ -10,7 +10,7 @@
 #include "log.h"
 
 #define STAGGER_SECONDS 0.25 /* RFC 8305 section 5 */
-#define FULL_SECONDS 0.02    /* the queue of a Unix socket is full: try again */
+#define LACK_SECONDS 0.02    /* no descriptor, or the queue of a Unix socket is full: try again */
 #define ASK_SECONDS 0.02     /* is there an answer about the name? */
 #define ASK_MOST_MS 30000
 #define ASK_AGAIN_MS 2000 /* a name that has no good address is not asked for more often */
@@ -171,6 +171,14 @@ void dial_target_close(struct dial_target *t)
 
 /* ---- one call ---- */
 
+/* Who is connected to and given up at once must not take that for a client that had nothing to say. */
+static void set_reset(int fd, bool on)
+{
+	struct linger reset = {.l_onoff = on};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
 static void forget_try(struct dial *d, int i)
 {
 	ev_io_stop(d->target->loop, &d->tries[i].w);
@@ -232,6 +240,7 @@ static int begin(struct dial *d, struct dial_try *t, const struct dial_place *to
 		close(fd);
 		return why;
 	}
+	set_reset(fd, true);
 	t->fd = fd;
 	ev_io_init(&t->w, on_connected, fd, EV_WRITE);
 	t->w.data = d;
@@ -258,11 +267,13 @@ static bool go_on(struct dial *d)
 		struct dial_try *t = &d->tries[d->next];
 
 		why = begin(d, t, &d->list->places[d->next]);
-		/* Of a Unix socket with a full queue the kernel does not tell when there is room. */
-		if (why == EAGAIN && d->target->at.is_unix) {
-			next_after(d, FULL_SECONDS);
+		/* The kernel does not tell when there is room, in the queue of a Unix socket as well. */
+		if (why == EMFILE || why == ENFILE || (why == EAGAIN && d->target->at.is_unix)) {
+			d->lack = why;
+			next_after(d, LACK_SECONDS);
 			return true;
 		}
+		d->lack = 0;
 		d->next++;
 		if (why > 0)
 			d->why = why;
@@ -295,6 +306,7 @@ static void on_connected(struct ev_loop *loop, ev_io *w, int events)
 	}
 	address_of(peer, (const struct sockaddr *)&d->tries[i].to->address, d->tries[i].to->len);
 	dial_cancel(d);
+	set_reset(fd, false);
 	socket_tune(fd);
 	d->done(fd, peer, NULL, d->owner);
 }
@@ -311,9 +323,11 @@ static void on_stagger(struct ev_loop *loop, ev_timer *w, int events)
 
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 {
+	struct dial *d = w->data;
+
 	(void)loop;
 	(void)events;
-	fail(w->data, ERROR_TIMEOUT, "timeout (see --handshake-timeout)");
+	fail(d, ERROR_TIMEOUT, d->lack ? strerror(d->lack) : "timeout (see --handshake-timeout)");
 }
 
 void dial_start(struct dial *d, struct dial_target *target, int64_t ms,

@@ -62,7 +62,8 @@ struct dial {
 	struct dial_list *list;
 	struct dial_try tries[DIAL_ADDRESSES];
 	int next, live;
-	int why; /* errno of the address that failed last */
+	int why;  /* errno of the address that failed last */
+	int lack; /* errno of what is waited for before the next one can be tried, 0 */
 	ev_timer stagger, deadline;
 	/* Called once: a socket (then owned by the callee) and the address that answered; or -1, and ${e} says
 	 * why (ERROR_NETWORK, ERROR_TIMEOUT). Never from within dial_start(). */
@@ -75,7 +76,7 @@ struct dial {
 void dial_start(struct dial *d, struct dial_target *target, int64_t ms,
     void (*done)(int fd, const char *peer, const struct error *e, void *owner), void *owner);
 
-/* Give it up; done() is not called. Harmless if it is over, or (all zero) was never begun. */
+/* Give it up, with resets; done() is not called. Harmless if it is over, or (all zero) was never begun. */
 void dial_cancel(struct dial *d);
 
 #endif

@@ -7,6 +7,7 @@
 #include "dial.h"
 #include "log.h"
 #include "plain.h"
+#include "privileges.h"
 #include "pump.h"
 
 /* A backend that keys in authorized_keys name. */
@@ -86,8 +87,14 @@ static int open_target(const struct service *v, struct dial_target *t, const str
     const struct socket_options *o, struct error *e)
 {
 	int64_t ms = v->o->stream.handshake_ms;
+	struct address at = *to;
+	const char *path = to->is_unix ? privileges_path(v->o->root, to->host) : NULL;
 
-	if (dial_target_open(t, v->loop, to, o, ms > 0 ? clock_ms() + ms : -1, e) < 0)
+	if (to->is_unix && !path)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "%s lies outside of --chroot %s", to->host, v->o->root);
+	if (path)
+		memmove(at.host, at.host + (path - to->host), strlen(path) + 1);
+	if (dial_target_open(t, v->loop, &at, o, ms > 0 ? clock_ms() + ms : -1, e) < 0)
 		return -1;
 	/* The sandbox of a listener that strangers can reach is not widened for that. */
 	t->look_up_again = v->o->stream.sandbox == SANDBOX_OFF && dial_target_is_name(t);

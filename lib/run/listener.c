@@ -10,7 +10,9 @@
 
 #include "announce.h"
 #include "child.h"
+#include "clock.h"
 #include "exec.h"
+#include "hosting.h"
 #include "log.h"
 #include "server.h"
 #include "signals.h"
@@ -25,6 +27,9 @@ struct listener {
 	struct child child;
 	struct conn *waiting; /* its command has not begun yet */
 	struct signals signals;
+	struct hosting hosting;
+	struct figures_who who; /* of the one session; conn NULL: there was none */
+	int64_t began;
 	ev_timer accept_timer, drain_timer;
 	struct error last; /* of the client that failed last, or what ends us */
 	int64_t failures;
@@ -76,7 +81,9 @@ static const struct trust_entry *entry_of(const struct listener *l, const struct
 {
 	const struct session_peer *peer = session_peer(&c->session);
 
-	return peer->has_key && c->session.protocol.dh == DH_25519 ? trust_authorized_find(&l->o->judge.list, peer->key) : NULL;
+	if (!peer->has_key || c->session.protocol.dh != DH_25519)
+		return NULL;
+	return trust_authorized_find(&l->o->judge.list, peer->key);
 }
 
 static void limit_rate(const struct trust_entry *entry, struct conn *c)
@@ -135,6 +142,13 @@ static void run_command(struct listener *l, struct conn *c, const struct trust_e
 		cannot_run(l, e.code, e.text);
 }
 
+static void tell_session(struct listener *l, struct conn *c, const struct trust_entry *entry)
+{
+	l->who = (struct figures_who){.id = 1, .conn = c, .label = entry ? entry->label : "", .since = clock_ms()};
+	events_connect(l->hosting.events, &l->who);
+	notify_clients(&l->hosting.notify, 1);
+}
+
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
@@ -144,6 +158,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
+	tell_session(l, c, entry);
 	limit_rate(entry, c);
 	server_stop(srv);
 	if (l->o->spawner)
@@ -162,6 +177,7 @@ static void on_failed(struct server *srv, struct conn *c)
 
 	if (srv->busy)
 		return;
+	events_failed(l->hosting.events, c);
 	l->last = *e;
 	enough = ++l->failures >= l->o->max_failures && l->o->max_failures > 0;
 	if (enough)
@@ -214,6 +230,8 @@ static void on_signal(int number, void *owner)
 	bool first = l->signal == 0;
 
 	l->signal = number;
+	if (first)
+		hosting_stopping(&l->hosting, strsignal(number), l->stream.pumping);
 	if (!l->stream.pumping || l->hurried) {
 		stop(l);
 	} else if (first && l->o->drain_ms == 0) {
@@ -238,7 +256,6 @@ static int confine(const struct listener *l, struct error *e)
 
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
-	json_object_seed(0); /* reads the system's random numbers, once */
 	return stream_confine(&l->stream, needs, e);
 }
 
@@ -254,12 +271,14 @@ static int setup(struct listener *l, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
-	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)
+	if (hosting_open(&l->hosting, l->loop, o, &srv->listeners, e) < 0)
 		return -1;
+	if (l->hosting.control_fd >= 0)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "LISTEN_FDNAMES: a control socket needs -k");
 	if (server_start(srv, e) < 0)
 		return -1;
 	if (o->spawner)
@@ -270,9 +289,10 @@ static int setup(struct listener *l, struct error *e)
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
-	if (confine(l, e) < 0)
+	if (hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
+	hosting_ready(&l->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
@@ -295,9 +315,21 @@ static int outcome(struct listener *l)
 	return status == 0 && l->signal && l->signal != SIGTERM ? 128 + l->signal : status;
 }
 
+/* The events of the one session's end, and of ours. */
+static void account(struct listener *l, int status)
+{
+	struct figures_total sum = {0};
+
+	if (l->who.conn) {
+		events_disconnect(l->hosting.events, &l->who, l->cut ? "shut down" : NULL, -1);
+		figures_sum(&sum, l->who.conn);
+	}
+	hosting_close(&l->hosting, &sum, l->who.id, clock_ms() - l->began, status);
+}
+
 int listener_run(const struct listener_options *o)
 {
-	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .began = clock_ms()};
 	struct error e = {0};
 	int status;
 
@@ -311,6 +343,7 @@ int listener_run(const struct listener_options *o)
 	}
 	ev_timer_stop(l.loop, &l.accept_timer);
 	ev_timer_stop(l.loop, &l.drain_timer);
+	account(&l, status);
 	stream_close(&l.stream);
 	conn_free(l.waiting);
 	child_free(&l.child);

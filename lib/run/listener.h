@@ -44,6 +44,11 @@ struct listener_options {
 	struct address forward; /* --forward */
 	int64_t max_clients, max_per_ip, handshake_rate; /* 0 = no limit */
 	int ready_fd; /* -1 = none */
+	bool at_given; /* ${at} is not the default */
+	const char *control; /* path, or NULL */
+	const char *events;  /* see events_open(), or NULL */
+	bool event_messages; /* each message is an event, too */
+	const char *user, *root; /* see privileges_drop() */
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */

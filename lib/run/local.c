@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "announce.h"
@@ -142,13 +141,11 @@ static void on_signal(int number, void *owner)
 		ev_break(l->tunnels.loop, EVBREAK_ALL);
 }
 
-static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
+static void on_usr1(void *owner)
 {
-	const struct local *l = w->data;
+	const struct local *l = owner;
 	uint64_t sent = l->tunnels.sent, received = l->tunnels.received;
 
-	(void)loop;
-	(void)events;
 	for (const struct tunnel *t = l->tunnels.first; t; t = t->next)
 		if (t->conn) {
 			sent += t->conn->session.sent;
@@ -161,22 +158,9 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 /* ---- set-up ---- */
 
-/* Two descriptors for each connection are more than many systems let a process have at first. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= 2 * LOCAL_MOST + 64)
-		return;
-	limit.rlim_cur = 2 * LOCAL_MOST + 64;
-	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
-		limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static bool loopback(int fd)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof ss;
 
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
@@ -217,15 +201,12 @@ static int confine(struct local *l, struct error *e)
 static int open_server(struct tunnels *all, struct error *e)
 {
 	struct client_options *o = all->o;
-	struct stream_options none = o->stream;
 	int64_t ms = o->stream.handshake_ms;
 
-	none.send_only = none.recv_only = true; /* neither input nor output is touched */
 	if (judge_server_load(&o->judge, e) < 0 || contact_choose(&all->contact, e) < 0)
 		return -1;
-	if (stream_open(&all->stream, all->loop, &none, e) < 0)
+	if (stream_open(&all->stream, all->loop, &o->stream, true, e) < 0)
 		return -1;
-	all->stream.options = &o->stream;
 	if (dial_target_open(&all->target, all->loop, &o->to, &o->socket, ms > 0 ? clock_ms() + ms : -1, e) < 0)
 		return -1;
 	all->target.look_up_again = dial_target_is_name(&all->target);
@@ -242,7 +223,7 @@ static int setup(struct local *l, struct error *e)
 	/* (--source and -4 are about the way to the server.) */
 	if (socket_listen(&l->listeners, &o->local, &(struct socket_options){.numeric = o->socket.numeric}, e) < 0)
 		return -1;
-	raise_descriptors();
+	socket_raise_limit();
 	for (int i = 0; i < l->listeners.count; i++) {
 		ev_io_init(&l->accepting[i], on_accept, l->listeners.fds[i], EV_READ);
 		l->accepting[i].data = l;
@@ -250,8 +231,8 @@ static int setup(struct local *l, struct error *e)
 	ev_timer_init(&l->again, on_again, 0., 0.);
 	ev_timer_init(&l->drain, on_drained, 0., 0.);
 	l->again.data = l->drain.data = l;
-	ev_set_cb(&all->stream.usr1, on_usr1);
-	all->stream.usr1.data = l;
+	all->stream.asked = on_usr1;
+	all->stream.owner = l;
 	all->left = on_left;
 	signals_start(&l->signals, all->loop, on_signal, l);
 	warn_open(l);

@@ -61,6 +61,7 @@ struct sandbox_needs {
 	const char *arrival;   /* an open file gets this name, which none has yet, or NULL */
 	const char *directory; /* files in it get a name, or a new name, or are removed, or NULL */
 	const char *removal;   /* a file that is removed, or NULL */
+	const char *removal_too; /* another one */
 	bool commands;	       /* a helper runs them (spawner.h), and hands over their pipes */
 	bool again;	       /* sandbox_enter() will be called once more, with less */
 };

@@ -126,6 +126,8 @@ static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
 		return -1;
 	if (needs->removal && allow_beside(r, needs->removal, FS_REMOVE_FILE) < 0)
 		return -1;
+	if (needs->removal_too && allow_beside(r, needs->removal_too, FS_REMOVE_FILE) < 0)
+		return -1;
 	/* Not every system has all of them. */
 	for (size_t i = 0; needs->resolve && i < sizeof resolver_files / sizeof resolver_files[0]; i++)
 		(void)allow_path(r, resolver_files[i], FS_READ_FILE | FS_READ_DIR);

@@ -262,7 +262,7 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 		ALLOW(p, commanding);
 	if (needs->directory)
 		ALLOW(p, naming);
-	if (needs->removal)
+	if (needs->removal || needs->removal_too)
 		ALLOW(p, removing);
 	if (needs->append || needs->reread)
 		ALLOW(p, appending);

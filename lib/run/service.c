@@ -6,7 +6,10 @@
 
 #include "announce.h"
 #include "clock.h"
+#include "control.h"
 #include "log.h"
+#include "privileges.h"
+#include "roster.h"
 
 #define HURRY_MS 1000
 
@@ -79,20 +82,6 @@ static void leave(struct guest *g)
 	v->count--;
 }
 
-static void tell_end(const struct guest *g)
-{
-	const struct session *s = &g->conn->session;
-	const struct error *e = session_error(s);
-
-	if (g->reason)
-		log_info(1, "%llu: %s: ended: %s", (unsigned long long)g->id, g->conn->peer, g->reason);
-	else if (e->code != ERROR_OK)
-		log_info(1, "%llu: %s: %s", (unsigned long long)g->id, g->conn->peer, e->text);
-	else
-		log_info(1, "%llu: %s: complete, %llu bytes sent, %llu bytes received", (unsigned long long)g->id,
-		    g->conn->peer, (unsigned long long)s->sent, (unsigned long long)s->delivered);
-}
-
 static void consider_end(struct service *v)
 {
 	bool over = v->kind->over && v->kind->over(v);
@@ -105,8 +94,9 @@ static void remove_guest(struct guest *g)
 {
 	struct service *v = g->service;
 
-	tell_end(g);
+	roster_farewell(g);
 	leave(g);
+	notify_clients(&v->hosting.notify, v->count);
 	if (v->kind->close)
 		v->kind->close(g);
 	server_left(&v->server, g->conn);
@@ -120,6 +110,8 @@ static void step(struct guest *g)
 {
 	if (g->service->kind->step(g))
 		remove_guest(g);
+	else if (g->closing && !g->reason)
+		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "closed by the control socket");
 }
 
 static void on_changed(struct conn *c, void *owner)
@@ -217,6 +209,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	struct service *v = srv->owner;
 	struct guest *g = new_guest(v, c);
 	struct error e = {0};
+	struct figures_who who;
 	char text[KEYTEXT_MAX];
 
 	if (!g) {
@@ -228,6 +221,9 @@ static void on_ready(struct server *srv, struct conn *c)
 	join(v, g);
 	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	who = roster_who(g);
+	events_connect(v->hosting.events, &who);
+	notify_clients(&v->hosting.notify, v->count);
 	c->thrifty = true;
 	conn_own(c, on_changed, g);
 	if (v->kind->open && v->kind->open(g, &e) < 0) {
@@ -241,8 +237,10 @@ static void on_ready(struct server *srv, struct conn *c)
 static void on_failed(struct server *srv, struct conn *c)
 {
 	const struct error *e = session_error(&c->session);
+	struct service *v = srv->owner;
 
-	(void)srv;
+	v->failed++;
+	events_failed(v->hosting.events, c);
 	if (e->code == ERROR_AUTH)
 		log_warn("%s: %s", c->peer, e->text);
 	else
@@ -272,44 +270,35 @@ static void on_drained(struct ev_loop *loop, ev_timer *w, int events)
 	cut_all(w->data);
 }
 
+void service_close(struct guest *g)
+{
+	g->closing = true;
+	service_soon(g);
+}
+
+void service_leave(struct guest *g)
+{
+	if (g->leaving)
+		return;
+	g->leaving = true;
+	if (g->service->kind->leave)
+		g->service->kind->leave(g);
+	service_soon(g);
+}
+
 void service_drain(struct service *v)
 {
 	if (v->draining)
 		return;
 	v->draining = true;
+	hosting_stopping(&v->hosting, v->signal ? strsignal(v->signal) : "asked for by the control socket", v->count);
 	server_stop(&v->server);
-	for (struct guest *g = v->first; g; g = g->next) {
-		g->leaving = true;
-		if (v->kind->leave)
-			v->kind->leave(g);
-		service_soon(g);
-	}
+	for (struct guest *g = v->first; g; g = g->next)
+		service_leave(g);
 	if (v->o->drain_ms > 0) {
 		ev_timer_set(&v->drain_timer, (double)v->o->drain_ms / 1000, 0.);
 		ev_timer_start(v->loop, &v->drain_timer);
 	}
-}
-
-int service_reload(struct service *v)
-{
-	struct trust_list fresh = {0};
-	struct error e = {0};
-	int rc;
-
-	if (v->judge.everyone) {
-		log_warn("there is no authorized_keys file to read anew");
-		return -1;
-	}
-	rc = trust_authorized_load(&fresh, v->judge.path, &e);
-	if (rc != 0) {
-		log_error("%s; the keys that were read before stay in force", rc > 0 ? "authorized_keys is gone" : e.text);
-		trust_free(&fresh);
-		return -1;
-	}
-	trust_free(&v->judge.list);
-	v->judge.list = fresh;
-	log_info(1, "%s: %zu keys", v->judge.path, fresh.count);
-	return 0;
 }
 
 /* Without a terminal, a hang-up means that files have changed. */
@@ -322,13 +311,15 @@ static bool means_reload(const struct service *v, int number)
 static void on_signal(int number, void *owner)
 {
 	struct service *v = owner;
+	struct error e = {0};
 
 	if (means_reload(v, number)) {
-		service_reload(v);
+		(void)service_reload(v, &e);
 		return;
 	}
 	if (v->signal == 0) {
 		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
+		v->signal = number;
 		service_drain(v);
 	} else if (!v->cut) {
 		ev_timer_stop(v->loop, &v->drain_timer);
@@ -352,10 +343,8 @@ static int outcome(const struct service *v)
 
 static int confine(struct service *v, struct error *e)
 {
-	struct sandbox_needs needs = {.accept = true};
+	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread};
 
-	if (!v->judge.everyone)
-		needs.reread = v->judge.path;
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
@@ -363,16 +352,26 @@ static int confine(struct service *v, struct error *e)
 	return stream_confine(&v->stream, needs, e);
 }
 
-static int open_stream(struct service *v, struct error *e)
+static void on_usr1(void *owner)
 {
-	struct stream_options none = v->o->stream;
+	roster_print(owner, -1);
+}
 
-	none.send_only = none.recv_only = true;
-	none.output = NULL;
-	if (stream_open(&v->stream, v->loop, v->kind->no_stdio ? &none : &v->o->stream, e) < 0)
+static int open_control(struct service *v, struct error *e)
+{
+	if (!v->o->control && v->hosting.control_fd < 0)
+		return 0;
+	v->control = control_open(v, v->o->control, v->hosting.control_fd, e);
+	return v->control ? 0 : -1;
+}
+
+static int settle(struct service *v, struct error *e)
+{
+	if (hosting_settle(&v->hosting, &v->server.listeners, e) < 0)
 		return -1;
-	v->stream.options = &v->o->stream;
-	return stream_config(&v->stream, &v->server.config, e);
+	control_rooted(v->control, v->o->root);
+	v->reread = v->judge.everyone ? NULL : privileges_path(v->o->root, v->judge.path);
+	return confine(v, e);
 }
 
 static int setup(struct service *v, struct error *e)
@@ -380,6 +379,7 @@ static int setup(struct service *v, struct error *e)
 	const struct listener_options *o = v->o;
 	struct server *srv = &v->server;
 
+	socket_raise_limit();
 	srv->loop = v->loop;
 	srv->owner = v;
 	srv->pool = &v->pool;
@@ -390,12 +390,14 @@ static int setup(struct service *v, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (open_stream(v, e) < 0)
+	if (stream_open(&v->stream, v->loop, &o->stream, v->kind->no_stdio, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.messages = !v->kind->no_stdio;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
-	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)
+	v->stream.asked = on_usr1;
+	v->stream.owner = v;
+	if (hosting_open(&v->hosting, v->loop, o, &srv->listeners, e) < 0)
 		return -1;
 	ev_prepare_init(&v->prepare, on_prepare);
 	ev_timer_init(&v->drain_timer, on_drained, 0., 0.);
@@ -403,18 +405,20 @@ static int setup(struct service *v, struct error *e)
 	ev_prepare_start(v->loop, &v->prepare);
 	if (v->kind->start && v->kind->start(v, e) < 0)
 		return -1;
-	if (server_start(srv, e) < 0)
+	if (server_start(srv, e) < 0 || open_control(v, e) < 0)
 		return -1;
 	signals_start(&v->signals, v->loop, on_signal, v);
-	if (confine(v, e) < 0)
+	if (settle(v, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
+	hosting_ready(&v->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
 int service_run(struct listener_options *o, const struct service_kind *kind)
 {
-	struct service v = {.o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .judge = o->judge};
+	struct service v = {
+	    .o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .judge = o->judge, .since = clock_ms()};
 	struct error e = {0};
 	int status;
 
@@ -429,6 +433,10 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 	}
 	while (v.first)
 		remove_guest(v.first);
+	if (o->stream.stats != REPORT_NONE)
+		roster_print(&v, status);
+	hosting_close(&v.hosting, &v.gone, v.next_id, clock_ms() - v.since, status);
+	control_close(v.control);
 	ev_timer_stop(v.loop, &v.drain_timer);
 	ev_prepare_stop(v.loop, &v.prepare);
 	if (kind->stop)

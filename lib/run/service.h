@@ -14,10 +14,13 @@
 
 #include "bufpool.h"
 #include "conn.h"
+#include "figures.h"
+#include "hosting.h"
 #include "listener.h"
 #include "server.h"
 #include "signals.h"
 
+struct control;
 struct service;
 
 struct guest {
@@ -31,6 +34,7 @@ struct guest {
 	const char *reason; /* constant text: why it was sent away; NULL if it was not */
 	void *place;	   /* what its kind of service keeps for it */
 	bool leaving;	   /* was told to finish */
+	bool closing;	   /* will be sent away after its next step */
 	bool soon;	   /* will be stepped before the loop sleeps */
 	struct guest *soon_next;
 };
@@ -52,8 +56,12 @@ struct service_kind {
 	void (*leave)(struct guest *g);
 	/* Release g->place. The session is closed, or will be cut by this. */
 	void (*close)(struct guest *g);
-	/* Queue a message for it: 0, or -1 if that is not possible. */
+	/* Queue a message for it, or for all (how many get it): 0, or -1 with errno: EAGAIN when too much waits already,
+	 * EPIPE when nothing more can be sent to it, ENOMEM. */
 	int (*tell)(struct guest *g, const void *text, size_t len);
+	int64_t (*tell_all)(struct service *v, const void *text, size_t len);
+	/* Messages that it was too slow for. */
+	uint64_t (*missed)(const struct guest *g);
 	/* Before the loop sleeps. */
 	void (*turn)(struct service *v);
 	/* Is the whole service over? (Then status() says how.) */
@@ -70,6 +78,12 @@ struct service {
 	struct stream stream; /* its endpoint and configuration */
 	struct bufpool pool;
 	struct signals signals;
+	struct hosting hosting;
+	struct control *control; /* NULL: none */
+	const char *reread; /* where authorized_keys can be read again, or NULL */
+	int64_t since;		   /* clock_ms() at the start */
+	struct figures_total gone; /* of guests that have left */
+	uint64_t failed;	   /* handshakes */
 	struct guest *first, *last;
 	uint64_t next_id;
 	int64_t count;
@@ -92,8 +106,14 @@ struct guest *service_find(struct service *v, uint64_t id);
 /* End a guest's session for a reason (constant text, for people and events). */
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason);
 
-/* Read authorized_keys anew; who is in stays. 0, or -1: told, and the old one goes on. */
-int service_reload(struct service *v);
+/* End a guest's session, after what can be sent at once has been sent. */
+void service_close(struct guest *g);
+
+/* Let it finish by itself: what waits for it is still sent. */
+void service_leave(struct guest *g);
+
+/* Read authorized_keys anew; who is in stays. 0, or -1: told (and ${e} set), and the old one goes on. */
+int service_reload(struct service *v, struct error *e);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);

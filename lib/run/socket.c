@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,16 @@ void socket_tune(int fd)
 	/* Fails on Unix sockets, which have no delay. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+void socket_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int socket_new(int family)
@@ -255,11 +266,20 @@ static void set_port(struct sockaddr *sa, uint16_t port)
 
 static void note_first(struct socket_listeners *l)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof ss;
 
 	if (getsockname(l->fds[0], (struct sockaddr *)&ss, &len) == 0)
 		address_numeric((struct sockaddr *)&ss, len, l->host, &l->port);
+	l->is_unix = ss.ss_family == AF_UNIX;
+}
+
+void socket_adopt(struct socket_listeners *l, const int *fds, int count)
+{
+	memset(l, 0, sizeof *l);
+	memcpy(l->fds, fds, (size_t)count * sizeof *fds);
+	l->count = count;
+	note_first(l);
 }
 
 static int listen_list(struct socket_listeners *l, const struct addrinfo *list, uint16_t port)
@@ -336,6 +356,7 @@ static int listen_unix(struct socket_listeners *l, const char *path)
 	l->fds[l->count++] = fd;
 	memcpy(l->host, path, strlen(path) + 1);
 	memcpy(l->unix_path, path, strlen(path) + 1);
+	l->is_unix = true;
 	if (lstat(path, &st) == 0) {
 		l->unix_dev = st.st_dev;
 		l->unix_ino = st.st_ino;

@@ -96,6 +96,10 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 	(void)loop;
 	(void)events;
+	if (st->asked) {
+		st->asked(st->owner);
+		return;
+	}
 	if (!st->pumping) {
 		log_info(0, "no session yet");
 		return;
@@ -105,7 +109,7 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 	report_now(st, -1);
 }
 
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, bool none, struct error *e)
 {
 	memset(st, 0, sizeof *st);
 	st->loop = loop;
@@ -115,7 +119,7 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 	st->usr1.data = st;
 	ev_signal_start(loop, &st->usr1);
 	ev_unref(loop);
-	st->stdio = stdstreams_open(o->output, o->recv_only || o->no_stdio, o->send_only || o->no_stdio, e);
+	st->stdio = stdstreams_open(none ? NULL : o->output, none || o->recv_only, none || o->send_only, e);
 	st->ep = st->stdio;
 	return st->ep ? 0 : -1;
 }

@@ -16,11 +16,6 @@ uint64_t switchboard_dropped(const struct guest *g)
 	return s ? s->dropped : 0;
 }
 
-int64_t switchboard_broadcast(struct service *v, const void *body, size_t len)
-{
-	return board_give_all(v, NULL, body, len);
-}
-
 static int start(struct service *v, struct error *e)
 {
 	struct board *b = calloc(1, sizeof *b);
@@ -79,6 +74,9 @@ static bool step(struct guest *g)
 	board_take(g, s);
 	board_send(g, s);
 	conn_update(g->conn);
+	/* What was sent has made room; fairly, after the others. */
+	if ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g)))
+		service_soon(g);
 	return (session_state(session) & SESSION_CLOSED) != 0;
 }
 
@@ -107,7 +105,9 @@ const struct service_kind switchboard_kind = {
     .open = open_seat,
     .step = step,
     .close = close_seat,
-    .tell = board_tell,
+    .tell = board_say,
+    .tell_all = board_say_all,
+    .missed = switchboard_dropped,
     .turn = turn,
     .over = over,
     .status = status,

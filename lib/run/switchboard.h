@@ -16,9 +16,6 @@
 
 extern const struct service_kind switchboard_kind;
 
-/* Queue a message for all guests; the number of those that get it. */
-int64_t switchboard_broadcast(struct service *v, const void *body, size_t len);
-
 /* Messages that a guest missed (--slow=drop). */
 uint64_t switchboard_dropped(const struct guest *g);
 
