@@ -83,6 +83,8 @@ int common_opt_int(const struct common_args *a, int64_t *out, int64_t min, int64
 int common_opt_duration(const struct common_args *a, int64_t *out);
 int common_opt_size(const struct common_args *a, uint64_t *out, uint64_t min, uint64_t max);
 int common_opt_port(const struct common_args *a, uint16_t *out, bool zero);
+/* A descriptor from 3 up, which must be open. */
+int common_opt_fd(const struct common_args *a, int *out);
 
 /* ---- output and exit ---- */
 

@@ -1,9 +1,9 @@
 /* vault-listen: wait for a client, then standard input and output through an encrypted session. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "common.h"
 #include "proto/handshake.h"
+#include "run/forward.h"
 #include "run/keyfile.h"
 #include "run/listener.h"
 #include "run/log.h"
@@ -38,6 +38,8 @@ static const char *const help[] = {
     "      --tag                   put the client's number and a tab before each message\n"
     "      --slow HOW              a client that does not take what is sent to all: block (all wait; the\n"
     "                              default), drop (it misses messages), close (it is sent away)\n"
+    "      --forward ADDR          connect each client, once it has authenticated, to this server behind:\n"
+    "                              HOST:PORT, PORT on this machine, or /unix/path\n"
     "      --control PATH          make a Unix socket to ask and command the listener by: list, stats,\n"
     "                              send, broadcast, close, ... (with -k and the like)\n"
     "      --events FILE           append what happens to FILE (or fd:N), one JSON line for each event\n"
@@ -78,6 +80,7 @@ enum {
 	OPT_FRAMING,
 	OPT_TAG,
 	OPT_SLOW,
+	OPT_FORWARD,
 	OPT_CONTROL,
 	OPT_EVENTS,
 	OPT_EVENT_MESSAGES,
@@ -96,6 +99,7 @@ static const struct option longs[] = {
     {"framing", required_argument, NULL, OPT_FRAMING},
     {"tag", no_argument, NULL, OPT_TAG},
     {"slow", required_argument, NULL, OPT_SLOW},
+    {"forward", required_argument, NULL, OPT_FORWARD},
     {"control", required_argument, NULL, OPT_CONTROL},
     {"events", required_argument, NULL, OPT_EVENTS},
     {"event-messages", no_argument, NULL, OPT_EVENT_MESSAGES},
@@ -112,18 +116,6 @@ static const struct option longs[] = {
 };
 
 static const int repeatable[] = {'v', ARGS_PROTOCOL, 0};
-
-static int take_ready_fd(struct opts *o, const struct common_args *a)
-{
-	int64_t fd;
-
-	if (common_opt_int(a, &fd, 3, 65535))
-		return COMMON_USAGE;
-	if (fcntl((int)fd, F_GETFD) < 0)
-		return common_bad(a, "this descriptor is not open");
-	o->listener.ready_fd = (int)fd;
-	return 0;
-}
 
 static int take_framing(struct opts *o, const struct common_args *a)
 {
@@ -145,6 +137,17 @@ static int take_slow(struct opts *o, const struct common_args *a)
 			return 0;
 		}
 	return common_usage(PROG, "--slow: '%s' is none of block, drop, close", a->value);
+}
+
+static int take_forward(struct opts *o, const struct common_args *a)
+{
+	struct address *to = &o->listener.forward;
+	struct error e = {0};
+
+	if (forward_address(to, a->value, &e) < 0)
+		return common_usage(PROG, "--forward: %s", e.text);
+	o->listener.keep_open = o->listener.forwards = true;
+	return 0;
 }
 
 /* How the listener is run, as opposed to what it serves. */
@@ -211,6 +214,8 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return take_framing(o, a);
 	case OPT_SLOW:
 		return take_slow(o, a);
+	case OPT_FORWARD:
+		return take_forward(o, a);
 	case 'm':
 		return common_opt_int(a, &o->listener.max_clients, 1, 1000000);
 	case OPT_MAX_PER_IP:
@@ -224,7 +229,7 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	case OPT_DRAIN:
 		return common_opt_duration(a, &o->listener.drain_ms);
 	case OPT_READY_FD:
-		return take_ready_fd(o, a);
+		return common_opt_fd(a, &o->listener.ready_fd);
 	default:
 		return take_hosting(o, option, a);
 	}
@@ -284,6 +289,22 @@ static int options_raw(struct opts *o)
 	return 0;
 }
 
+/* With --forward, neither standard input nor output is used. */
+static int options_forward(const struct opts *o, const struct common_args *a)
+{
+	static const struct {
+		int option;
+		const char *name;
+	} others[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+	    {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
+	    {ARGS_PROGRESS, "--progress"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}};
+
+	for (size_t i = 0; o->listener.forwards && i < sizeof others / sizeof others[0]; i++)
+		if (common_given(a, others[i].option))
+			return common_conflict(PROG, "--forward", others[i].name);
+	return 0;
+}
+
 /* What only many clients can have, and what only one can. */
 static int options_many(const struct opts *o, const struct common_args *a)
 {
@@ -295,6 +316,8 @@ static int options_many(const struct opts *o, const struct common_args *a)
 	  one[] = {{'o', "--output"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
 	      {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}};
 
+	if (o->listener.forwards)
+		return options_forward(o, a);
 	for (size_t i = 0; i < sizeof many / sizeof many[0]; i++)
 		if (common_given(a, many[i].option) && !o->listener.keep_open)
 			return common_usage(PROG, "%s needs --keep-open", many[i].name);
@@ -314,7 +337,7 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
-	o->args.many = o->listener.keep_open;
+	o->args.many = o->listener.keep_open && !o->listener.forwards;
 	o->listener.wire = protocol_wire(o->args.wire, true, &e);
 	if (!o->listener.wire)
 		return common_usage(PROG, "--wire: %s", e.text);
@@ -361,6 +384,9 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
 	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
+	if (l->open_warning && l->forwards)
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL, "--forward: nothing says who may connect: give --authorized-keys or "
+		    "--psk-file (or --anonymous, if anyone may)");
 	l->allowed = o->args.psk ? with_psk : plain;
 	l->allowed_count = o->args.psk ? 1 : 2;
 	if (o->args.protocol_count > 0) {
@@ -368,6 +394,13 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 		l->allowed_count = o->args.protocol_count;
 	}
 	return 0;
+}
+
+static int run(struct listener_options *l)
+{
+	if (l->forwards)
+		return service_run(l, &forward_kind);
+	return l->keep_open ? service_run(l, &switchboard_kind) : listener_run(l);
 }
 
 int main(int argc, char **argv)
@@ -399,7 +432,7 @@ int main(int argc, char **argv)
 		log_error("%s", e.text);
 		status = error_status(e.code);
 	} else
-		status = o.listener.keep_open ? service_run(&o.listener, &switchboard_kind) : listener_run(&o.listener);
+		status = run(&o.listener);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
 	if (!o.args.stream.log_json)

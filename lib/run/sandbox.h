@@ -14,6 +14,7 @@
 #define SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/error.h"
@@ -50,6 +51,8 @@ struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
 	bool connect;	       /* new connections to this TCP ${port}, or to a Unix socket */
 	uint16_t port;
+	const uint16_t *ports; /* and to these */
+	size_t port_count;
 	bool bind;	       /* with connect: from ${source_port} */
 	uint16_t source_port;
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */

@@ -142,6 +142,9 @@ static int allow_ports(const struct rules *r, const struct sandbox_needs *needs)
 		return 0;
 	if (needs->port != 0 && allow_port(r, needs->port, NET_CONNECT_TCP) < 0)
 		return -1;
+	for (size_t i = 0; i < needs->port_count; i++)
+		if (allow_port(r, needs->ports[i], NET_CONNECT_TCP) < 0)
+			return -1;
 	return needs->bind ? allow_port(r, needs->source_port, NET_BIND_TCP) : 0;
 }
 

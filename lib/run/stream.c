@@ -109,7 +109,7 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 	report_now(st, -1);
 }
 
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, bool none, struct error *e)
 {
 	memset(st, 0, sizeof *st);
 	st->loop = loop;
@@ -119,7 +119,7 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 	st->usr1.data = st;
 	ev_signal_start(loop, &st->usr1);
 	ev_unref(loop);
-	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
+	st->ep = stdstreams_open(none ? NULL : o->output, none || o->recv_only, none || o->send_only, e);
 	return st->ep ? 0 : -1;
 }
 

@@ -60,8 +60,8 @@ struct stream {
 	uint8_t identity_public[32];
 };
 
-/* Open the endpoint. 0 or -1. */
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e);
+/* Open the endpoint; with ${none}, one that touches neither standard input nor output. 0 or -1. */
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, bool none, struct error *e);
 
 /* Fill in what options say about sessions; wire, role and protocol are left to the caller. */
 int stream_config(struct stream *st, struct session_config *config, struct error *e);
