@@ -22,7 +22,7 @@ struct opts {
 	bool public, list, psk, json, force;
 };
 
-static const char *const help[] = {
+static const char help[] =
     "Usage: vault-keygen [-f FILE] [-C COMMENT] [--force] [--json]\n"
     "       vault-keygen -y | -l [-f FILE] [--json]\n"
     "       vault-keygen --check FILE [--json]\n"
@@ -45,9 +45,7 @@ static const char *const help[] = {
     "      --force           replace existing files; show a secret on a terminal\n"
     "      --json            results as one JSON object\n"
     "  -h, --help            this text\n"
-    "  -V, --version         version and features\n",
-    NULL,
-};
+    "  -V, --version         version and features\n";
 
 /* ---- options ---- */
 
@@ -421,7 +419,7 @@ int main(int argc, char **argv)
 	/* Options; there are no defaults beyond zero. */
 	while ((option = common_next(&args)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, help);
+			return common_help(PROG, (const char *const[]){help, NULL});
 		if (option == 'V')
 			return common_version(PROG, NULL);
 		status = options_take(&opts, option, &args);

@@ -61,12 +61,21 @@ _vault_listen() {
 		mapfile -t COMPREPLY < <(compgen -W '500ms 5s 10s 30s 1m 5m 1h 0' -- "$cur")
 		return
 		;;
-	--max-failures | --ready-fd)
+	--framing)
+		mapfile -t COMPREPLY < <(compgen -W 'raw lines nul u32' -- "$cur")
+		return
+		;;
+	--slow)
+		mapfile -t COMPREPLY < <(compgen -W 'block drop close' -- "$cur")
+		return
+		;;
+	--max-failures | --ready-fd | -m | --max-clients | --max-per-ip | --handshake-rate)
 		return
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		for word in --forward -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
+		for word in -k --keep-open --hub --echo --framing --tag --slow -m --max-clients --max-per-ip \
+		    --handshake-rate --forward -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
 		    --control --events --event-messages --user --chroot --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
 		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
 		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \

@@ -2,6 +2,15 @@
 set -l times 500ms 5s 10s 30s 1m 5m 1h 0
 
 complete -c vault-listen -f -a "(__fish_print_hostnames)"
+complete -c vault-listen -s k -l keep-open -d 'Many clients at once'
+complete -c vault-listen -l hub -d 'Many clients, and what one sends goes to the others'
+complete -c vault-listen -l echo -d 'Many clients, and what one sends goes back to it'
+complete -c vault-listen -l framing -x -a 'raw lines nul u32' -d 'What a message is'
+complete -c vault-listen -l tag -d 'Put the number of the client before each message'
+complete -c vault-listen -l slow -x -a 'block drop close' -d 'What to do with a client that takes nothing'
+complete -c vault-listen -s m -l max-clients -x -d 'Most clients at a time'
+complete -c vault-listen -l max-per-ip -x -d 'Most connections from one address'
+complete -c vault-listen -l handshake-rate -x -d 'Most new connections a second'
 complete -c vault-listen -l forward -r -F -a '(__fish_print_hostnames)' -d 'Connect each client to this server behind'
 complete -c vault-listen -s a -l authorized-keys -r -F -d 'Who may connect, one public key a line'
 complete -c vault-listen -l anonymous -d 'Let anyone connect, without a warning'

@@ -124,7 +124,7 @@ has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 @test "a session that is cut harms no other" {
 	serve -k --framing lines
 	join good
-	link --fault c2s:cut-rst@f2
+	link --fault c2s:cut-rst@f5
 	echo "$LINK $SERVER_KEY" >>"$CLIENT_DIR/known_hosts"
 	seq 1 100000 >data
 	CLIENT_STDIN=data client "$LINK"
