@@ -3,6 +3,7 @@
 
 #include "common.h"
 #include "exec_args.h"
+#include "listen_help.h"
 #include "proto/handshake.h"
 #include "run/exec.h"
 #include "run/forward.h"
@@ -24,56 +25,6 @@ struct opts {
 	struct listener_options listener;
 	const char *authorized_keys;
 	struct exec_args exec;
-};
-
-static const char *const help[] = {
-    "Usage: vault-listen [OPTION...] [HOST] [PORT]\n"
-    "       vault-listen [OPTION...] HOST:PORT | /unix/path\n"
-    "       vault-listen [OPTION...] [ADDRESS] -- COMMAND [ARGUMENT...]\n"
-    "Wait for one vault-connect; send standard input to it and what it sends to standard output,\n"
-    "encrypted. Exit status 0 means that every byte was delivered, and the peer said so.\n"
-    "Without HOST on all addresses, without PORT on 5004; port 0 lets the system choose.\n"
-    "\n"
-    "  -k, --keep-open             many clients at once: what they send goes to standard output, standard\n"
-    "                              input to all of them\n"
-    "      --hub                   and what a client sends to the other clients, too\n"
-    "      --echo                  send each client back what it sends, and nothing else\n"
-    "      --framing HOW           what a message is: raw (what came at once; the default), lines, nul,\n"
-    "                              u32 (length first); standard output gets only whole messages\n"
-    "      --tag                   put the client's number and a tab before each message\n"
-    "      --slow HOW              a client that does not take what is sent to all: block (all wait; the\n"
-    "                              default), drop (it misses messages), close (it is sent away)\n"
-    "  -e, --exec COMMAND          run this for each client, split at blanks, with the client at its standard\n"
-    "                              input and output; how it ends is told to the client\n"
-    "  -c, --sh-exec LINE          the same for a line of shell; behind --, a command word by word\n"
-    "      --forward ADDR          connect each client, once it has authenticated, to this server behind:\n"
-    "                              HOST:PORT, PORT on this machine, or /unix/path\n"
-    "      --control PATH          make a Unix socket to ask and command the listener by: list, stats,\n"
-    "                              send, broadcast, close, ... (with -k and the like)\n"
-    "      --events FILE           append what happens to FILE (or fd:N), one JSON line for each event\n"
-    "      --event-messages        with --events: an event for each message, too\n"
-    "  -m, --max-clients N         with -k: more get 'busy', as over the next two limits\n"
-    "      --max-per-ip N          with -k: connections from one IPv4 address or IPv6 /64 network\n"
-    "      --handshake-rate N      with -k: connections a second that may begin a handshake\n"
-    "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
-    "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
-    "      --anonymous             let anyone connect, without a warning\n",
-    ARGS_HELP_KEYS,
-    "      --protocol NAME         allow this Noise protocol or pattern, may be repeated (default: XX\n"
-    "                              and IK, or XXpsk3 with a pre-shared key)\n"
-    "      --max-failures N        give up after N clients that failed to authenticate\n"
-    "      --accept-timeout T      give up if no client came within T (default 0: never)\n"
-    "      --drain T               after a signal let the session finish for T (default 5s)\n"
-    "      --user NAME             started as root: become this user once the sockets are open\n"
-    "      --chroot DIR            with --user: see only the files below DIR from then on\n"
-    "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
-    "                              when clients can connect\n"
-    "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
-    "                              nothing confirms delivery there; auto: both, told apart\n",
-    ARGS_HELP_NETWORK,
-    ARGS_HELP_DATA,
-    ARGS_HELP_REST,
-    NULL,
 };
 
 /* ---- options ---- */
@@ -302,71 +253,68 @@ static int options_raw(struct opts *o)
 	return 0;
 }
 
-/* With a command, neither standard input nor output is used. */
-static int options_exec(const struct opts *o, const struct common_args *a)
-{
-	const char *name = exec_args_name(&o->exec);
-	static const struct {
-		int option;
-		const char *name;
-	} others[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
-	    {OPT_SLOW, "--slow"}, {OPT_FORWARD, "--forward"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"},
-	    {ARGS_RECV_ONLY, "--recv-only"}, {ARGS_PROGRESS, "--progress"}},
-	  one[] = {{OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}},
-	  many[] = {{'m', "--max-clients"}, {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}};
+struct named {
+	int option;
+	const char *name;
+};
 
-	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-		if (common_given(a, others[i].option))
-			return common_conflict(PROG, name, others[i].name);
-	for (size_t i = 0; o->listener.keep_open && i < sizeof one / sizeof one[0]; i++)
-		if (common_given(a, one[i].option))
-			return common_conflict(PROG, one[i].name, "--keep-open");
-	for (size_t i = 0; !o->listener.keep_open && i < sizeof many / sizeof many[0]; i++)
-		if (common_given(a, many[i].option))
-			return common_usage(PROG, "%s needs --keep-open", many[i].name);
-	return 0;
+/* The first of them that was given; the list ends with a name of NULL, which is what there is if none was. */
+static const char *given(const struct common_args *a, const struct named *list)
+{
+	while (list->name && !common_given(a, list->option))
+		list++;
+	return list->name;
 }
 
-/* With --forward, neither standard input nor output is used. */
-static int options_forward(const struct opts *o, const struct common_args *a)
-{
-	static const struct {
-		int option;
-		const char *name;
-	} others[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
-	    {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
-	    {ARGS_PROGRESS, "--progress"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}};
+/* With a command or --forward, neither standard input nor output is used. */
+static const struct named of_stdio[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+    {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
+    {ARGS_PROGRESS, "--progress"}, {0, NULL}};
+static const struct named of_one[] = {{OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}, {0, NULL}};
+static const struct named of_many[] = {
+    {'m', "--max-clients"}, {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}, {0, NULL}};
 
-	for (size_t i = 0; o->listener.forwards && i < sizeof others / sizeof others[0]; i++)
-		if (common_given(a, others[i].option))
-			return common_conflict(PROG, "--forward", others[i].name);
-	return 0;
+static int options_exec(const struct opts *o, const struct common_args *a)
+{
+	const char *name = exec_args_name(&o->exec), *other = given(a, of_stdio);
+
+	if (o->listener.forwards)
+		return common_conflict(PROG, name, "--forward");
+	if (other)
+		return common_conflict(PROG, name, other);
+	if (o->listener.keep_open)
+		return common_conflict(PROG, given(a, of_one), "--keep-open");
+	other = given(a, of_many);
+	return other ? common_usage(PROG, "%s needs --keep-open", other) : 0;
+}
+
+static int options_forward(const struct common_args *a)
+{
+	const char *other = given(a, of_stdio);
+
+	return common_conflict(PROG, "--forward", other ? other : given(a, of_one));
 }
 
 /* What only many clients can have, and what only one can. */
 static int options_many(const struct opts *o, const struct common_args *a)
 {
-	static const struct {
-		int option;
-		const char *name;
-	} many[] = {{OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {'m', "--max-clients"},
-	    {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}},
-	  one[] = {{'o', "--output"}, {OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"},
-	      {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}};
+	static const struct named board[] = {{OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {0, NULL}},
+	  stdio[] = {{'o', "--output"}, {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}, {0, NULL}};
+	const char *other;
 
 	if (exec_args_given(&o->exec, a))
 		return options_exec(o, a);
 	if (o->listener.forwards)
-		return options_forward(o, a);
-	for (size_t i = 0; i < sizeof many / sizeof many[0]; i++)
-		if (common_given(a, many[i].option) && !o->listener.keep_open)
-			return common_usage(PROG, "%s needs --keep-open", many[i].name);
-	for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
-		if (common_given(a, one[i].option) && o->listener.keep_open)
-			return common_conflict(PROG, one[i].name, "--keep-open");
+		return options_forward(a);
+	if (!o->listener.keep_open) {
+		other = given(a, board);
+		other = other ? other : given(a, of_many);
+		return other ? common_usage(PROG, "%s needs --keep-open", other) : 0;
+	}
 	if (o->listener.hub && o->listener.echo)
 		return common_conflict(PROG, "--hub", "--echo");
-	return 0;
+	other = given(a, stdio);
+	return common_conflict(PROG, other ? other : given(a, of_one), "--keep-open");
 }
 
 static int options_check(struct opts *o, const struct common_args *a)
@@ -418,7 +366,8 @@ static int start_spawner(struct opts *o, struct error *e)
 {
 	const struct judge_client *j = &o->listener.judge;
 	const struct spawner_options options = {
-	    .command = o->exec.command, .keys = &j->list, .keys_path = j->everyone ? NULL : j->path};
+	    .command = o->exec.command, .keys = &j->list, .keys_path = j->everyone ? NULL : j->path, .user = o->listener.user,
+	    .root = o->listener.root};
 
 	if (!o->exec.command)
 		return 0;
@@ -474,7 +423,7 @@ int main(int argc, char **argv)
 	stream_args_init(&o.args);
 	while ((option = common_next(&a)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, help);
+			return common_help(PROG, listen_help);
 		if (option == 'V')
 			return stream_args_version(PROG);
 		if (take_own(&o, option, &a))

@@ -31,6 +31,7 @@ struct spawner_options {
 	char *const *command; /* arguments of what is run, NULL at the end */
 	const struct trust_list *keys; /* their command= may be run, too */
 	const char *keys_path;	       /* so may what this file of keys will say, or NULL */
+	const char *user, *root;       /* for the helper, and so for commands: see privileges_drop() */
 };
 
 enum spawn_what {

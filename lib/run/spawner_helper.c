@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "privileges.h"
 #include "spawner_talk.h"
 
 #define KILL_MS 5000   /* after TERM */
@@ -39,6 +40,7 @@ struct helper {
 	const struct spawner_options *o;
 	const struct rlimit *limit;
 	struct trust_list keys; /* as they were when one was looked for */
+	const char *keys_path;
 	ev_io readable;
 	ev_signal ended;
 	struct job **jobs; /* by slot */
@@ -211,14 +213,14 @@ static bool may_run(struct helper *h, const char *line)
 
 	if (in_keys(h->o->keys, line) || in_keys(&h->keys, line))
 		return true;
-	if (!h->o->keys_path)
+	if (!h->keys_path)
 		return false;
 	trust_free(&h->keys);
-	if (trust_authorized_load(&h->keys, h->o->keys_path, &e) < 0)
+	if (trust_authorized_load(&h->keys, h->keys_path, &e) < 0)
 		log_error("%s", e.text);
 	if (in_keys(&h->keys, line))
 		return true;
-	log_error("a key's command= is no longer in %s", h->o->keys_path);
+	log_error("a key's command= is no longer in %s", h->keys_path);
 	return false;
 }
 
@@ -380,8 +382,15 @@ static void on_request(struct ev_loop *loop, ev_io *w, int events)
 void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit *limit)
 {
 	struct helper h = {.fd = fd, .o = o, .limit = limit};
+	struct error e = {0};
 
 	spawner_clean(fd);
+	if (privileges_drop(o->user, o->root, &e) < 0) {
+		log_error("%s", e.text);
+		return;
+	}
+	if (o->keys_path)
+		h.keys_path = privileges_path(o->root, o->keys_path);
 #ifdef __linux__
 	(void)prctl(PR_SET_NAME, "vault-spawner");
 #endif
