@@ -66,7 +66,7 @@ _vault_connect() {
 	esac
 	if [[ $cur == -* ]]; then
 		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --anonymous --protocol -L --local --drain --ready-fd -s --source \
-		    -p --source-port --retry --retry-delay -z --probe --json -4 -6 -n -w --handshake-timeout \
+		    -p --source-port --retry --retry-delay --exec-status -z --probe --json -4 -6 -n -w --handshake-timeout \
 		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
 		    --wire --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose \
 		    --quiet --sandbox -h --help -V --version; do

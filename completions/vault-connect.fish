@@ -16,6 +16,7 @@ complete -c vault-connect -s s -l source -x -a '(__fish_print_hostnames)' -d 'Co
 complete -c vault-connect -s p -l source-port -x -d 'And from this port'
 complete -c vault-connect -l retry -d 'Keep trying to connect'
 complete -c vault-connect -l retry-delay -x -a "$times" -d 'First pause between tries, growing'
+complete -c vault-connect -l exec-status -d 'Exit with the status of the command there'
 complete -c vault-connect -s z -l probe -d 'Only shake hands; print what is there'
 complete -c vault-connect -l json -d 'With -z: one JSON object'
 complete -c vault-connect -l wire -x -a 'vault1 vault-tcp' -d 'What is spoken'

@@ -232,6 +232,16 @@ identities() {
 	assert_not_exist "$CONFIG/known_hosts"
 }
 
+@test "README: a command for each client" {
+	identities
+	mkdir there here
+	printf 'b\na\nb\n' >here/words.txt
+	receiver "$(recipe exec-server)"
+	sender "$(recipe exec-client)"
+	assert_line --regexp '^ +1 a$'
+	assert_line --regexp '^ +2 b$'
+}
+
 @test "in front of a server: forwarded from a port here to a backend there" {
 	local there=$PORT here
 	identities
