@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 	udp_args_init(&u);
 	while ((option = common_next(&a)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, udp_args_help);
+			return common_help(PROG, (const char *const[]){udp_args_help, NULL});
 		if (option == 'V')
 			return version();
 		status = udp_args_take(&u, option, &a);

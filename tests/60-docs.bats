@@ -232,6 +232,34 @@ identities() {
 	assert_not_exist "$CONFIG/known_hosts"
 }
 
+@test "README: a command for each client" {
+	identities
+	mkdir there here
+	printf 'b\na\nb\n' >here/words.txt
+	receiver "$(recipe exec-server)"
+	sender "$(recipe exec-client)"
+	assert_line --regexp '^ +1 a$'
+	assert_line --regexp '^ +2 b$'
+}
+
+@test "in front of a server: forwarded from a port here to a backend there" {
+	local there=$PORT here
+	identities
+	find_python hashlib
+	spawn "$PYTHON" "$ROOT/tests/peers/plain_peer.py" serve answer --log backend.log </dev/null >backend.ready
+	eventually 10 vt_has_line backend.ready
+	begin there "$(recipe forward-server | sed "s/\\b6379\\b/$(jq .port backend.ready)/")"
+	eventually 10 listens
+	pick_port
+	here=$PORT PORT=$there
+	begin here "$(recipe forward-client | sed "s/\\b6379\\b/$here/")"
+	PORT=$here
+	eventually 10 listens
+	run -0 bounded 20 "$PYTHON" "$ROOT/tests/peers/plain_peer.py" call "$here" --bytes 70000
+	assert_output --partial '"end": "eof"'
+	grep -q '"got": 70000' backend.log
+}
+
 @test "a Vault TCP program in Python: its key, to it, from it; figures" {
 	local key line
 	find_python cryptography nacl

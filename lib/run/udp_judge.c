@@ -128,7 +128,7 @@ static bool refuse(struct udp_judge *j, const struct peer *p, const char *why)
 /* One that the user named, without pins: known_hosts decides. */
 static bool accept_named(struct udp_judge *j, const struct peer *p, const struct key *k, const uint8_t x25519[KEY_BYTES])
 {
-	const struct judge_server *s = &j->servers[p->name];
+	struct judge_server *s = &j->servers[p->name];
 	struct session_peer shown = {.has_key = true, .has_identity = true, .throwaway = p->throwaway};
 	char why[JUDGE_TEXTMAX];
 
@@ -148,6 +148,9 @@ static bool accept_stranger(struct udp_judge *j, const struct peer *p, const str
 		snprintf(why, sizeof why, "its key is not authorized: to let it in, add this line to %.60s: %s", j->authorized, text);
 		return refuse(j, p, why);
 	}
+	/* Who names peers wants to hear these. */
+	if (j->server_count > 0 && j->trust != JUDGE_ANY)
+		return refuse(j, p, "it is none of the peers that were named (--trust=any takes it, or its key in authorized_keys)");
 	if (j->trust == JUDGE_STRICT) {
 		snprintf(why, sizeof why, "its key %s is unknown (--trust=strict)", text);
 		return refuse(j, p, why);

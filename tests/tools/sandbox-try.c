@@ -7,7 +7,7 @@
  *   sandbox-try --time N [NEED...]       microseconds that entering takes, the median of N times
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
- * NEED is --accept, --connect PORT, --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
+ * NEED is --accept, --connect PORT, --also PORT (up to four more), --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
  * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there is none. TRY is a name from the table
  * below, with arguments after colons.
  */
@@ -32,6 +32,7 @@
 
 #include "run/sandbox.h"
 #include "sandbox-try_linux.h"
+#include "sandbox-try_process.h"
 
 /* Made before the sandbox is entered, like the tools' own descriptors. */
 static struct {
@@ -244,85 +245,6 @@ static int try_linklocal(void)
 	return getnameinfo((struct sockaddr *)&in6, sizeof in6, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 ? 0 : -1;
 }
 
-/* ---- processes and memory ---- */
-
-static int try_exec(void)
-{
-	return execl("/bin/true", "true", (char *)NULL);
-}
-
-static int try_fork(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	return pid < 0 ? -1 : 0;
-}
-
-static void *nothing(void *given)
-{
-	return given;
-}
-
-static int try_thread(void)
-{
-	pthread_t t;
-	int rc = pthread_create(&t, NULL, nothing, NULL);
-
-	if (rc == 0)
-		return pthread_join(t, NULL) == 0 ? 0 : -1;
-	errno = rc;
-	return -1;
-}
-
-static int try_kill(void)
-{
-	return kill(getppid(), 0);
-}
-
-static int try_abort(void)
-{
-	abort();
-}
-
-static int try_memory(void)
-{
-	char *p = malloc(8 << 20);
-
-	if (!p)
-		return -1;
-	memset(p, 1, 8 << 20);
-	free(p);
-	return 0;
-}
-
-static int try_code(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? -1 : 0;
-}
-
-static int try_make_code(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? -1 : mprotect(p, 4096, PROT_READ | PROT_EXEC);
-}
-
-/* ---- the terminal ---- */
-
-static int try_foreground(void)
-{
-	return tcgetpgrp(0) < 0 && errno != ENOTTY ? -1 : 0;
-}
-
-static int try_type(void)
-{
-	return ioctl(0, TIOCSTI, "x");
-}
-
 /* ---- all of them ---- */
 
 static const struct {
@@ -452,12 +374,13 @@ static int measure(const struct sandbox_needs *needs, int n)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"bind", 1, NULL, 'b'},
+	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"also", 1, NULL, 'l'}, {"bind", 1, NULL, 'b'},
 	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
 	    {"unix", 0, NULL, 'x'},
 	    {"again", 0, NULL, '1'}, {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
-	struct sandbox_needs needs = {0};
+	uint16_t ports[4];
+	struct sandbox_needs needs = {.ports = ports};
 	int option, times = 0;
 
 	(void)setrlimit(RLIMIT_CORE, &no_core);
@@ -465,6 +388,7 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 'a': needs.accept = true; break;
 		case 'c': needs.connect = true; needs.port = (uint16_t)atoi(optarg); break;
+		case 'l': if (needs.port_count < 4) ports[needs.port_count++] = (uint16_t)atoi(optarg); break;
 		case 'b': needs.bind = true; needs.source_port = (uint16_t)atoi(optarg); break;
 		case 'r': needs.resolve = true; break;
 		case 'p': needs.append = optarg; break;

@@ -264,9 +264,9 @@ static void test_one_way_cut(void)
 
 		begin(&p, 0, 0);
 		side_input(t, data, 5000);
-		r->s.config.send_nothing = true;
+		r->config.send_nothing = true;
 		pair_start(&p);
-		r->s.config.send_nothing = true;
+		r->config.send_nothing = true;
 		while (!r->s.receipt_sent)
 			if (!pair_step_side(&p, receiver) && !pair_step_side(&p, !receiver))
 				break;
