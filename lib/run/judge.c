@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -238,7 +237,7 @@ const char *judge_client_verdict(const struct judge_client *j, const struct sess
 	if (j->everyone)
 		return NULL;
 	entry = peer->has_key && is_25519 ? trust_authorized_find(&j->list, peer->key) : NULL;
-	if (entry && (entry->rule.expires == 0 || time(NULL) < entry->rule.expires))
+	if (entry && !rule_expired(&entry->rule))
 		return NULL;
 	if (entry) {
 		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);

@@ -69,10 +69,13 @@ bool udp_judge_prepare(struct udp_judge *j)
 
 static bool listed(const struct udp_judge *j, const struct key *k, const uint8_t x25519[KEY_BYTES])
 {
+	const struct trust_entry *entry;
+
 	for (size_t i = 0; i < j->pin_count; i++)
 		if (j->pins[i].form == KEY_PUBLIC && secret_equal(j->pins[i].bytes, k->bytes, KEY_BYTES))
 			return true;
-	return j->has_list && trust_authorized_find(&j->list, x25519);
+	entry = j->has_list ? trust_authorized_find(&j->list, x25519) : NULL;
+	return entry && !rule_expired(&entry->rule);
 }
 
 static bool key_of(const struct peer *p, struct key *k, uint8_t x25519[KEY_BYTES])
