@@ -312,7 +312,7 @@ feed() {
 	serve -k
 	client "$AT"
 	expect_status 5 vault-connect client.err
-	says "$LISTEN_ERR" "the client's key has expired ($SERVER_DIR/authorized_keys:1, client)"
+	told 10 "$LISTEN_ERR" "the client's key has expired ($SERVER_DIR/authorized_keys:1, client)"
 	stop_listener 0
 	sed -i 's/^expires=[^ ]*/rate=1M/' "$SERVER_DIR/authorized_keys"
 	"$VT_BUILD/tests/pattern" 1500K 1 >data
