@@ -153,7 +153,7 @@ static int path_json(const struct way *w, const struct ifinfo *f, const struct p
 	json_object_set_new(o, "black_hole_hops", p->last_hop ? json_integer(p->last_hop) : json_null());
 	json_object_set_new(o, "mtu_back", p->back ? json_integer(p->back) : json_null());
 	json_object_set_new(o, "mtu_back_exact", json_boolean(p->back && p->back_exact));
-	json_object_set_new(o, "rtt_ms", p->rtt_us >= 0 ? json_integer(p->rtt_us / 1000) : json_null());
+	json_object_set_new(o, "rtt_ms", p->rtt_us >= 0 ? json_real((double)p->rtt_us / 1000) : json_null());
 	json_object_set_new(o, "packets", json_integer(p->packets));
 	if (p->by_echo)
 		json_array_append_new(by, json_string("echo"));
@@ -212,7 +212,7 @@ static void path_text(const struct way *w, const struct ifinfo *f, const struct 
 	if (p->back)
 		printf("way back   %s%u\n", p->back_exact ? "" : "at least ", p->back);
 	if (p->rtt_us >= 0)
-		printf("round trip %lld ms, %u packets\n", (long long)(p->rtt_us / 1000), p->packets);
+		printf("round trip %.2f ms, %u packets sent\n", (double)p->rtt_us / 1000, p->packets);
 	path_advice(w, f, p);
 }
 

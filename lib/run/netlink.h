@@ -19,7 +19,7 @@
 /* A socket for questions (${groups} 0) or for changes (RTMGRP_...). NULL with ERROR_IO and errno. */
 struct mnl_socket *netlink_open(unsigned groups, struct error *e);
 
-/* Ask, and hand every message of the answer to ${each}, which returns MNL_CB_OK or MNL_CB_ERROR with
+/* Ask (${flags}: NLM_F_DUMP, or NLM_F_ACK to see the end), and hand every message of the answer to ${each}, which returns MNL_CB_OK or MNL_CB_ERROR with
  * errno set. The request is ${type} with ${size} bytes of ${body}, which begins with the family.
  * 0, or -1 with errno; EINTR: the answer was not of one moment, begin again. */
 int netlink_ask(uint16_t type, uint16_t flags, const void *body, size_t size, mnl_cb_t each, void *ctx);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #include "address.h"
 #include "clock.h"
@@ -31,7 +32,7 @@ struct finder {
 	struct pathsearch search;
 	uint32_t ids; /* the last one; sent[id - 1] is its size */
 	uint32_t sent[PATHMTU_PACKETS];
-	int64_t sent_at[PATHMTU_PACKETS];
+	int64_t sent_at[PATHMTU_PACKETS]; /* microseconds */
 	int64_t wait_ms;
 	int64_t udp_answers, udp_since;
 	bool interrupted;
@@ -41,6 +42,14 @@ struct finder {
 };
 
 /* ---- one probe ---- */
+
+static int64_t clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 static bool spent(const struct finder *f)
 {
@@ -62,12 +71,12 @@ static void heard_back(struct finder *f, const struct path_socket *s, const stru
 
 static void measured(struct finder *f, uint32_t id)
 {
-	int64_t took = clock_ms() - f->sent_at[id - 1];
+	int64_t took = clock_us() - f->sent_at[id - 1];
 
-	if (f->p->rtt_us < 0 || took * 1000 < f->p->rtt_us)
-		f->p->rtt_us = took * 1000;
+	if (f->p->rtt_us < 0 || took < f->p->rtt_us)
+		f->p->rtt_us = took;
 	/* A host that was slow once may be slow again. */
-	took = 3 * took + 150;
+	took = 3 * took / 1000 + 150;
 	if (took > f->wait_ms || f->wait_ms == FIRST_WAIT_MS)
 		f->wait_ms = took > 2 * FIRST_WAIT_MS ? 2 * FIRST_WAIT_MS : took;
 }
@@ -125,7 +134,7 @@ static uint32_t emit(struct finder *f, int way, struct path_probe probe, struct 
 		return 0;
 	probe.id = ++f->ids;
 	f->sent[probe.id - 1] = probe.size;
-	f->sent_at[probe.id - 1] = clock_ms();
+	f->sent_at[probe.id - 1] = clock_us();
 	why = path_send(&f->ways[way], &probe);
 	if (why == 0) {
 		f->p->packets++;
@@ -200,7 +209,7 @@ static bool contact_round(struct finder *f, const uint32_t size)
 		if (news.what == PATH_ARRIVED && !f->live[from]) {
 			f->live[from] = true;
 			if (!any)
-				until = clock_ms() + 50 + 2 * (clock_ms() - f->sent_at[id - 1]);
+				until = clock_ms() + 50 + (clock_us() - f->sent_at[id - 1]) / 500;
 			any = true;
 			open--;
 		} else if (news.what == PATH_UNREACHABLE) {

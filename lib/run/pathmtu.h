@@ -51,7 +51,7 @@ struct pathmtu {
 	unsigned last_hop;		/* and its distance, 0 = not known */
 	uint32_t back;		 /* largest IP packet on the way back, 0 = not known */
 	bool back_exact;	 /* false: at least so much */
-	int64_t rtt_us;		 /* of the first answer, -1 = none */
+	int64_t rtt_us;		 /* of the quickest answer, -1 = none */
 	unsigned packets;	 /* sent */
 	bool by_echo, by_udp;	 /* which of them the host answers */
 };

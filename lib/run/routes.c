@@ -106,7 +106,7 @@ static int toward_by_netlink(struct route *r, const struct sockaddr *to)
 		size = sizeof(ask);
 	}
 	memset(r, 0, sizeof(*r));
-	if (netlink_ask(RTM_GETROUTE, 0, &ask, size, on_route, r))
+	if (netlink_ask(RTM_GETROUTE, NLM_F_ACK, &ask, size, on_route, r))
 		return -1;
 	return 0;
 }
