@@ -136,7 +136,7 @@ static void twice(void)
 
 static void texts(void)
 {
-	struct iface i = {.mac = {2, 0, 0x5e, 0, 0x53, 1}, .mac_len = 6};
+	struct iface i = {.hardware = 65000, .mac = {2, 0, 0x5e, 0, 0x53, 1}, .mac_len = 6};
 	char mac[3 * IFACES_MACMAX], scope[16];
 
 	CHECK_STR(iface_mac_text(mac, &i), "02:00:5e:00:53:01");
@@ -147,7 +147,9 @@ static void texts(void)
 	CHECK_STR(iface_scope_text(scope, 0), "global");
 	CHECK_STR(iface_scope_text(scope, 77), "77");
 	CHECK_STR(iface_state(&i), "down");
-	CHECK_STR(iface_type(&i), i.hardware == 1 ? "ethernet" : iface_type(&i));
+	CHECK_STR(iface_type(&i), "other");
+	snprintf(i.kind, sizeof(i.kind), "veth");
+	CHECK_STR(iface_type(&i), "veth");
 }
 
 /* What each source can tell is the same. Interfaces that come and go meanwhile would be a difference, so
