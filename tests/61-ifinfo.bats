@@ -274,9 +274,9 @@ has_duplicate() { at a ip -6 addr show | grep -q dadfailed; }
 	run at a vault_ifinfo --require-mtu 1399
 	assert_success
 	assert_output ''
-	run at a vault_ifinfo --require-mtu 1400 --route 10.1.0.2 --json
+	run --separate-stderr at a vault_ifinfo --require-mtu 1400 --route 10.1.0.2 --json
 	assert_failure 1
-	jq -e 'select(.kind == "route") | .status == 1 and .mtu == 1399' <<<"${lines[0]}"
+	jq -se '.[0].kind == "route" and .[0].status == 1 and .[0].mtu == 1399 and .[1].kind == "error"' <<<"$output"
 	run at a vault_ifinfo --require-mtu 1399 --route 10.1.0.2
 	assert_success
 }

@@ -16,7 +16,7 @@ setup() {
 
 # fits WIRE TRANSPORT FAMILY: the number.
 fits() {
-	at a vault_ifinfo --payload --json x | jq -e --arg w "$1" --arg t "$2" --arg f "$3" \
+	at a vault_ifinfo --payload --json x | jq --arg w "$1" --arg t "$2" --arg f "$3" \
 	    'select(.wire == $w and .transport == $t and .family == $f).payload'
 }
 
@@ -48,7 +48,6 @@ except OSError as e: print(e.errno)' "$1" "$2" "$3"
 		link $mtu
 		n=$(fits none udp ipv4)
 		assert_equal "$n" $((mtu - 28))
-		: >ready.x
 		spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/tools/segments.py" y 9 0.3 ready >sizes </dev/null
 		eventually 5 test -e ready
 		assert_equal "$(udp ipv4 10.1.0.2 "$n")" 0
@@ -87,13 +86,13 @@ message() {
 	port=$(jq -r .port ready.p)
 	exec 8<>in
 	spawn nsenter -t "${NETNS[a]}" -n -- "$VT_BIN/vault-connect" --anonymous --trust=any -v --send-only --wire "$1" "$2" \
-	    "$port" <in 2>connect.err
+	    "$port" <in 2>connect.err 8>&-
 	SENDER=$SPAWN_PID
 	# A first byte, so that all of the handshake and its acknowledgements are over.
 	printf x >&8
 	eventually 10 grep -q 'connected with' connect.err
 	eventually 10 first_byte_is_there
-	spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/tools/segments.py" y "$port" 0.3 ready >sizes </dev/null
+	spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/tools/segments.py" y "$port" 0.3 ready >sizes </dev/null 8>&-
 	SNIFFER=$SPAWN_PID
 	eventually 5 test -e ready
 	head -c "$3" /dev/zero >&8

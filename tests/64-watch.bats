@@ -76,8 +76,8 @@ sees() {
 	at a ip addr del 10.1.0.1/24 dev x
 	sees '.event == "gone" and .about == "address" and .address.address == "10.1.0.1"'
 	jq -se . events >/dev/null
-	signal "$WATCH" INT 10
-	assert_equal "$status" 130
+	signal "$WATCH" HUP 10
+	assert_equal "$status" 129
 }
 
 @test "routes that the kernel removes without a word" {

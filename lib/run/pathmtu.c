@@ -191,9 +191,9 @@ static void refused(struct finder *f, const struct path_news *n)
 }
 
 /* Ask in every way; true once there is an answer (and a moment for the other ones to come). */
-static bool contact_round(struct finder *f, const uint32_t size)
+static bool contact_round(struct finder *f, uint32_t size, int64_t wait_ms)
 {
-	int64_t until = clock_ms() + f->wait_ms;
+	int64_t until = clock_ms() + wait_ms;
 	struct path_news news = {.what = PATH_NOTHING};
 	uint32_t id, of[WAYS];
 	bool any = false;
@@ -223,7 +223,8 @@ static bool contact_round(struct finder *f, const uint32_t size)
 static bool contact(struct finder *f)
 {
 	for (int i = 0; i < TRIES && !spent(f); i++) {
-		if (contact_round(f, f->search.floor)) {
+		/* It takes the kernel three seconds to learn that nobody has an address on the link. */
+		if (contact_round(f, f->search.floor, i + 1 < TRIES ? f->wait_ms : 2 * f->wait_ms)) {
 			pathsearch_arrived(&f->search, f->search.floor);
 			return true;
 		}
