@@ -115,7 +115,7 @@ write_if_changed = mkdir -p $(@D); printf '%s\n' $(call quote,$(1)) | cmp -s - $
 # Every object depends on this file: a change of compiler, flags or features rebuilds. It also is where a missing
 # library is said, before anything is compiled.
 $(BUILD)/flags: FORCE
-	@WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) WITH_LIBMNL=$(WITH_LIBMNL) PKG_CONFIG='$(PKG_CONFIG)' CC='$(CC)' CPPFLAGS=$(call quote,$(CPPFLAGS)) \
+	@WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) PKG_CONFIG='$(PKG_CONFIG)' CC='$(CC)' CPPFLAGS=$(call quote,$(CPPFLAGS)) \
 	    tests/deps.sh --libraries
 	@$(call write_if_changed,$(COMPILE) $(LINK) $(LIBS) $(FUZZ_COMPILE))
 
