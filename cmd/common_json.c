@@ -1,12 +1,9 @@
 /* common, JSON: one object a line on standard output. */
 #include "common.h"
 
-#include <string.h>
-
 #include "crypto/secret.h"
-#include "run/printable.h"
+#include "run/jsontext.h"
 
-#define TEXT_MAX 8192
 #define ALIGNMENT 16
 
 /* Guarded memory ends at a page's end, so its start is aligned only if its size is. */
@@ -38,7 +35,5 @@ int common_json_print(json_t *object, struct error *e)
 
 void common_json_text(json_t *object, const char *name, const char *text)
 {
-	char safe[TEXT_MAX];
-
-	json_object_set_new(object, name, json_string(printable(safe, sizeof(safe), text, strlen(text))));
+	json_object_set_new(object, name, jsontext(text));
 }

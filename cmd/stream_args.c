@@ -1,5 +1,6 @@
 #include "stream_args.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -204,7 +205,9 @@ static int load_identity(struct stream_args *s, bool throwaway, struct error *e)
 	if (!throwaway) {
 		struct error no_home = {0};
 
-		if (keyfile_path(path, "identity", &no_home) == 0 && access(path, F_OK) == 0)
+		/* Only one that is not there may be done without: what cannot be reached is an error. */
+		if (keyfile_path(path, "identity", &no_home) == 0 &&
+		    (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)))
 			return keyfile_read_secret(&s->identity, NULL, path, e);
 	}
 	s->identity = secret_alloc(sizeof *s->identity);

@@ -11,6 +11,7 @@
 
 #define PROG "vault-connect"
 #define RETRY_MS 5000
+#define RETRY_LEAST_MS 10
 
 /* What was asked for; not changed after options_check(). */
 struct opts {
@@ -92,7 +93,9 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		o->client.retry = true;
 		return a->value ? common_opt_int(a, &o->client.retries, 0, 1000000000) : 0;
 	case OPT_RETRY_DELAY:
-		return common_opt_duration(a, &o->client.retry_ms);
+		if (common_opt_duration(a, &o->client.retry_ms))
+			return COMMON_USAGE;
+		return o->client.retry_ms < RETRY_LEAST_MS ? common_bad(a, "at least 10ms") : 0;
 	case 'z':
 		o->client.probe = true;
 		return 0;

@@ -121,9 +121,9 @@ long_jobs() {
 	done
 	jobs_from '[("c2s", "s2c") as $way | ("cut-fin", "half-fin", "cut-rst", "silence") as $fault | {$way, $fault}] as $kinds |
 		[["{file}", null], [null, "{file}"], [null, null]] as $files | $places | to_entries[] | .value as $at | .key as $i | $kinds[$i % 8] as $kind | $files[$i % 3] as $file |
-		def o: if . then ["-o", .] else [] end; ["--keep-alive", $alive, "-w", $within] as $alive |
+		def o: if . then ["-o", .] else [] end; (if $kind.fault == "silence" then ["--keep-alive", $alive, "-w", $within] else ["-w", "1m"] end) as $clocks |
 		{id: $kind.fault, layout: $layout, connect_in: "\($d)/up", listen_in: "pipe:\($d)/down",
-		listen: ($alive + ($file[0] | o)), connect: ($alive + ($file[1] | o)),
+		listen: ($clocks + ($file[0] | o)), connect: ($clocks + ($file[1] | o)),
 		relay: ["--fault", "\($kind.way):\($kind.fault)@\($at)", "--hold", $hold]}' \
 		--arg alive "$((300 * VT_SLOW))ms" --arg within "${VT_SLOW}s" --arg hold "$((2 * VT_SLOW))" \
 		--argjson layout "$LAYOUT" --argjson places "[$(IFS=, && echo "${places[*]}")]" >jobs.jsonl

@@ -119,6 +119,33 @@ instrumented() { [ -n "$VT_WRAP" ] || grep -q __asan_init "$VT_BIN/vault-listen"
 	served
 }
 
+@test "talkative strangers, more and more of them, do not push out who has just come" {
+	local i ready=$BATS_TEST_TMPDIR/relay.ready
+	listener
+	find_python socket
+	for ((i = 0; i < 16; i++)); do
+		stranger
+		printf V >&"$STRANGER"
+	done
+	# The good client's first message takes 300 ms, in which six more come.
+	spawn "$VT_BUILD/tests/relay" --to "127.0.0.1:$LISTEN_PORT" --port-only --fault c2s:stall@0:300 </dev/null >"$ready" 2>/dev/null
+	eventually 10 vt_has_line "$ready"
+	spawn "$PYTHON" -c 'import socket, sys, time
+held = []
+while len(held) < 200:
+	try:
+		held.append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+		held[-1].send(b"V")
+	except OSError:
+		break
+	time.sleep(0.05)' "$LISTEN_PORT" </dev/null
+	bounded 10 vault_connect -i connect.key -r "$KEY" --protocol XX 127.0.0.1 "$(cat "$ready")" <up >got
+	cmp got down
+	wait_for "$LISTEN_PID" 5
+	assert_equal "$status" 0
+	cmp "$LISTEN_OUT" up
+}
+
 @test "silent connections are hung up on after the handshake's time" {
 	listener -w 300ms
 	stranger

@@ -173,6 +173,22 @@ rogue() {
 	assert_equal "$(tail -n 1 "$KNOWN")" "$AT $SERVER_KEY"
 }
 
+@test "another process remembers another key while we first meet a server: refused, and nothing is exchanged" {
+	local before how
+	for before in none empty others; do
+		for how in append replace; do
+			[ "$before/$how" != none/replace ] || continue
+			echo "known_hosts: $before, $how"
+			rival "$before" "$how" 'TCP connected' --sandbox=off
+			contradicted
+		done
+	done
+	# The same key instead is what we would have remembered.
+	CLIENT_KEY=$SERVER_KEY rival none append 'TCP connected' --sandbox=off
+	expect_status 0 vault-connect client.err
+	assert_equal "$(cat "$KNOWN")" "$RIVAL"
+}
+
 @test "a changed key at a listener that gives up after one failure: both ends are told, once" {
 	echo "$AT $CLIENT_KEY" >"$KNOWN"
 	serve --max-failures 1

@@ -140,17 +140,6 @@ pattern() { "$VT_BUILD/tests/pattern" "$@"; }
 	wait "$reader"
 }
 
-# stuck PID: it has written something, and nothing more the last ten times we asked.
-stuck() {
-	local now
-	now=$(grep wchar "/proc/$1/io")
-	if [ "$now" != "${STUCK_AT:-wchar: 0}" ]; then
-		STUCK_AT=$now STUCK_FOR=0
-		return 1
-	fi
-	[ $((++STUCK_FOR)) -ge 10 ]
-}
-
 @test "no clock runs against a reader that takes its time" {
 	local clocks=(--message-timeout "$(ms 1000)" --keep-alive "$(ms 700)" --idle-timeout "$(ms 1500)")
 	pattern 12M 3 >data
@@ -166,6 +155,34 @@ stuck() {
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 	wait "$reader"
 	cmp data got
+}
+
+# ticks PID: processor time it has used, in clock ticks.
+ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
+has_written() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -ge "$2" ]; }
+
+@test "a pipe that is open for reading, too (1<>): it waits without work, and all arrives" {
+	[ -r /proc/self/io ] || skip "NOT TESTED: needs /proc"
+	local before
+	pattern 22K 1 | base64 >data
+	pattern 3M 2 | base64 >more
+	mkfifo pipe
+	hold in "$(cat data)"
+	LISTEN_STDIN=in serve
+	XDG_CONFIG_HOME=$PWD/client spawn vault_connect "$AT" </dev/null 1<>pipe 2>client.err
+	CLIENT_PID=$SPAWN_PID
+	# It has put out what there was, into a pipe that nobody empties, and there is nothing left to do.
+	eventually 20 has_written "$CLIENT_PID" 30000
+	before=$(ticks "$CLIENT_PID")
+	idle 1000
+	[ $(($(ticks "$CLIENT_PID") - before)) -le 5 ]
+	spawn bash -c 'cat <pipe >got' </dev/null
+	local reader=$SPAWN_PID
+	release in "$(cat more)"
+	ended "$CLIENT_PID" 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	ended "$reader" 0 cat
+	assert_equal "$(cat got)" "$(cat data)$(cat more)"
 }
 
 # ---- -o FILE ----

@@ -45,7 +45,7 @@ serve() {
 # client.out and client.err. CLIENT_STDIN may name its input.
 client() {
 	status=0
-	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-20}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
+	XDG_CONFIG_HOME=$PWD/client bounded "${CLIENT_SECONDS:-60}" vault_connect "$@" <"${CLIENT_STDIN:-/dev/null}" \
 	    >client.out 2>client.err || status=$?
 }
 
@@ -76,6 +76,45 @@ expect_status() {
 	echo "$2 ended with status $status, expected: $1; it says:" >&2
 	[ -z "${3:-}" ] || cat -v "$3" >&2
 	return 1
+}
+
+# rival BEFORE HOW TOLD ARGS...: a first contact with ARGS. While it is under way (from when the client says TOLD until
+# the server goes on), another process remembers another key for the same name. BEFORE: what known_hosts is at the start,
+# 'none', 'empty' or 'others'; HOW it is changed: 'append' or 'replace' (another file under that name). Sets RIVAL to the
+# line that was added; the client's status is in $status, the listener has ended.
+rival() {
+	local before=$1 how=$2 told=$3 known=$CLIENT_DIR/known_hosts
+	shift 3
+	RIVAL="$PWD/sock $CLIENT_KEY"
+	rm -f "$known" rival.in
+	case $before in
+	empty) : >"$known" ;;
+	others) echo "elsewhere $CLIENT_KEY" >"$known" ;;
+	esac
+	printf 'not for everybody' >rival.in
+	LISTEN_STDIN=rival.in serve --max-failures 1
+	kill -STOP "$LISTEN_PID"
+	CLIENT_STDIN=rival.in start_client -vv -w "$(ms 60000)" "$@" "$PWD/sock"
+	told 20 client.err "$told"
+	if [ "$how" = replace ]; then
+		cat "$known" - <<<"$RIVAL" >known.new
+		mv known.new "$known"
+	else
+		echo "$RIVAL" >>"$known"
+	fi
+	kill -CONT "$LISTEN_PID"
+	wait_for "$LISTEN_PID" 20
+	wait_for "$CLIENT_PID" 20
+}
+
+# contradicted: after rival(), the client has refused, nothing was exchanged, and what the other process wrote is kept.
+contradicted() {
+	expect_status 5 vault-connect client.err
+	says client.err "the key of $PWD/sock (fingerprint $(fingerprint_of "$SERVER_DIR/identity")" 'remembered meanwhile'
+	! grep -F 'remembered in' client.err || return 1
+	silent client.out "$LISTEN_OUT"
+	assert_equal "$(tail -n 1 "$CLIENT_DIR/known_hosts")" "$RIVAL"
+	! grep -F "$SERVER_KEY" "$CLIENT_DIR/known_hosts" || return 1
 }
 
 # ---- what is said ----
@@ -156,6 +195,18 @@ in_time() {
 	return 1
 }
 
+# own_port: a TCP port in OWN_PORT that is free, and that the system gives nobody who asks for any: who tries it again
+# and again while nobody listens there comes to no other test.
+own_port() {
+	local least _
+	read -r least _ </proc/sys/net/ipv4/ip_local_port_range || least=32768
+	[ "$least" -gt 11000 ] || least=32768
+	while :; do
+		OWN_PORT=$((10000 + RANDOM % (least - 10000)))
+		(: <"/dev/tcp/127.0.0.1/$OWN_PORT") 2>/dev/null || return 0
+	done
+}
+
 # ---- waiting for what is said ----
 
 # told SECONDS FILE TEXT: until FILE holds TEXT.
@@ -163,6 +214,17 @@ told() { eventually "$1" grep -qF -e "$3" "$2"; }
 
 size_of() { stat -c %s "$1" 2>/dev/null || stat -f %z "$1"; }
 has_size() { [ "$(size_of "$1")" -ge "$2" ]; }
+
+# stuck PID: it has written something, and nothing more the last ten times we asked.
+stuck() {
+	local now
+	now=$(grep wchar "/proc/$1/io")
+	if [ "$now" != "${STUCK_AT:-wchar: 0}" ]; then
+		STUCK_AT=$now STUCK_FOR=0
+		return 1
+	fi
+	[ $((++STUCK_FOR)) -ge 10 ]
+}
 
 # timed COMMAND...: how long it took, in milliseconds, in TOOK.
 timed() {

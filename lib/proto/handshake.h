@@ -49,7 +49,7 @@ struct handshake_config {
 enum handshake_step {
 	HANDSHAKE_MORE,	 /* wants more bytes (or only waits to have its output sent) */
 	HANDSHAKE_JUDGE, /* initiator: the responder's key is known; call handshake_judged() */
-	HANDSHAKE_DONE,	 /* call handshake_split() */
+	HANDSHAKE_DONE,	 /* the session takes the ciphers */
 	HANDSHAKE_FAILED,
 };
 

@@ -201,8 +201,8 @@ static int on_stop(struct session *s, const uint8_t *body, size_t n)
 	s->peer.status = body[8];
 	s->peer.detail = body[9];
 	s->eof_want = true;
-	/* What was sent and not taken is lost, whatever the reason. */
-	if ((s->peer.status == RECEIPT_DONE || (s->peer.status == RECEIPT_CHILD && s->peer.detail == 0)) && s->sent > written)
+	/* What was sent and not taken is lost, unless a command that was given it says that it is content. */
+	if (s->peer.status == RECEIPT_DONE && s->sent > written)
 		session_note(s, ERROR_PEER, BLAME_PEER, "the peer took only %llu of %llu bytes%s", (unsigned long long)written,
 		    (unsigned long long)s->sent, s->peer.detail == STOP_ONE_WAY ? " (it only sends)" : " and wants no more");
 	else if (s->peer.status != RECEIPT_FAILED || s->sent > written || !s->eof_sent)
@@ -255,7 +255,8 @@ static int on_ping(struct session *s, const uint8_t *body, size_t n, bool pong)
 		return bad(s, "PONG without PING");
 	if (s->pings-- == 1)
 		s->rtt_ms = s->now - s->ping_at;
-	s->confirmed = s->ping_mark;
+	if (s->confirmed < s->ping_mark) /* (a receipt may have been faster) */
+		s->confirmed = s->ping_mark;
 	if (s->config.probe) {
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 		s->eof_want = true;

@@ -48,10 +48,12 @@ static void judge(struct client *c, struct conn *conn)
 	const struct session_peer *peer = session_peer(&conn->session);
 	const char *refusal;
 
-	if (c->looking)
-		refusal = judge_server_changed(&c->o->judge, peer, why);
-	else
-		refusal = judge_server_verdict(&c->o->judge, peer, is_25519(c), why);
+	refusal = judge_server_verdict(&c->o->judge, peer, is_25519(c), why);
+	if (c->looking && !refusal) {
+		snprintf(why, sizeof why, "%s could not read the first message although it has the expected key: it was changed "
+		    "on its way; try again", c->o->judge.name);
+		refusal = why;
+	}
 	session_judge(&conn->session, refusal);
 	conn_update(conn);
 }

@@ -1,17 +1,13 @@
 #include "conn.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "transport.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
@@ -59,16 +55,14 @@ static void receive(struct conn *c)
 /* What the kernel knows of a wire whose peer confirms nothing itself. */
 static void look_at_transport(struct conn *c)
 {
-	int broken = 0, left = 0;
+	int broken = 0;
 	socklen_t len = sizeof broken;
 
 	/* (recv() does not tell a reset that follows an end.) */
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &broken, &len) == 0 && broken != 0)
 		session_broken(&c->session, false, strerror(broken));
-	else if (ioctl(c->fd, SIOCOUTQ, &left) == 0 && left > 0)
-		session_unacked(&c->session, (size_t)left);
 	else
-		session_unacked(&c->session, 0);
+		session_unacked(&c->session, transport_unacked(c->fd));
 }
 
 /* On a raw wire the end of a process must not look like the end of the data. */
@@ -232,32 +226,22 @@ void conn_pace(struct conn *c, uint64_t rate)
 {
 	/* Above our own bucket, which decides; this only spreads the packets. Small records have much
 	 * overhead, and handshake and receipts shall not be slow. */
-	unsigned long wish = (unsigned long)(rate + rate / 8 + PACE_LEAST);
-
-	(void)setsockopt(c->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &wish, sizeof wish);
+	transport_pace(c->fd, rate + rate / 8 + PACE_LEAST);
 }
 
 /* The kernel knows the round trip in microseconds; over other sockets our PING has to do. */
 double conn_rtt_ms(const struct conn *c)
 {
-	struct tcp_info info;
-	socklen_t len = sizeof info;
+	double ms = transport_rtt_ms(c->fd);
 
-	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_rtt > 0)
-		return (double)info.tcpi_rtt / 1000;
+	if (ms >= 0)
+		return ms;
 	return c->session.rtt_ms < 0 ? 0 : (double)c->session.rtt_ms;
 }
 
 int64_t conn_network_us(const struct conn *c)
 {
-	struct tcp_info info;
-	socklen_t len = sizeof info;
-
-	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return 0; /* a Unix socket: there is nothing but the peer */
-	if (len < offsetof(struct tcp_info, tcpi_rwnd_limited) + sizeof info.tcpi_rwnd_limited)
-		return INT64_MAX;
-	return (int64_t)(info.tcpi_busy_time - info.tcpi_rwnd_limited);
+	return transport_network_us(c->fd);
 }
 
 void conn_free(struct conn *c)

@@ -1,5 +1,7 @@
 #include "judge.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,13 +136,32 @@ bool judge_server_prepare(struct judge_server *j)
 	return j->prepared;
 }
 
+static bool unreadable(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno != ENOENT;
+}
+
+/* It could hold another key for this name. */
+static int incomparable(const struct judge_server *j, struct error *e)
+{
+	memset(e, 0, sizeof *e);
+	return error_set(e, ERROR_AUTH, BLAME_LOCAL, "%s was made or replaced by another process meanwhile; try again",
+	    j->known_hosts);
+}
+
 static int add(const struct judge_server *j, const struct key *k, struct error *e)
 {
 	struct error again = {0};
 	int rc;
 
-	if (!j->prepared || j->fresh < 0)
-		return trust_known_add(j->known_hosts, j->name, k, NULL, e);
+	if (!j->prepared || j->fresh < 0) {
+		rc = trust_known_add(j->known_hosts, j->name, k, NULL, e);
+		return rc < 0 && e->code == ERROR_IO && j->prepared && unreadable(j->known_hosts) ? incomparable(j, e) : rc;
+	}
 	rc = trust_known_first(j->known_hosts, j->fresh, j->name, k, e);
 	if (rc <= 0)
 		return rc;
@@ -148,8 +169,7 @@ static int add(const struct judge_server *j, const struct key *k, struct error *
 	 * cannot be compared could be another key: that is refused, and the next try reads the file. */
 	if (trust_known_add(j->known_hosts, j->name, k, NULL, &again) >= 0)
 		return 0;
-	return error_set(e, ERROR_AUTH, BLAME_LOCAL, "%s was made by another process meanwhile (%s); try again", j->known_hosts,
-	    again.text);
+	return incomparable(j, e);
 }
 
 /* NULL, or why the server cannot be talked to after all. */

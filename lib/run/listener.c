@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "jsontext.h"
 #include "log.h"
 #include "server.h"
 #include "signals.h"
@@ -25,7 +26,8 @@ struct listener {
 	struct error last; /* of the client that failed last, or what ends us */
 	int64_t failures;
 	int signal;
-	bool cut; /* a session was ended by us */
+	bool hurried; /* a session was told to end */
+	bool cut;     /* and it was not complete */
 };
 
 /* ---- clients ---- */
@@ -116,9 +118,10 @@ static void cut_session(struct listener *l)
 {
 	struct conn *c = l->stream.conn;
 
-	l->cut = true;
+	l->hurried = true;
 	session_hurry(&c->session, HURRY_MS);
 	session_abort(&c->session, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "shut down while the session was under way");
+	l->cut = session_error(&c->session)->code != ERROR_OK;
 	conn_update(c);
 	on_session(c, l);
 }
@@ -137,7 +140,7 @@ static void on_signal(int number, void *owner)
 	bool first = l->signal == 0;
 
 	l->signal = number;
-	if (!l->stream.pumping || l->cut) {
+	if (!l->stream.pumping || l->hurried) {
 		stop(l);
 	} else if (first && l->o->drain_ms == 0) {
 		log_info(1, "shutting down when the session has finished; another signal ends it now");
@@ -167,7 +170,7 @@ static int tell_ready(const struct listener *l, struct error *e)
 		memset(&public, 0, sizeof public);
 	keytext_format(key, &public);
 	if (at->unix_path[0] != '\0')
-		json_object_set_new(o, "path", json_string(at->host));
+		json_object_set_new(o, "path", jsontext(at->host));
 	else {
 		json_object_set_new(o, "address", json_string(at->host));
 		json_object_set_new(o, "port", json_integer(at->port));

@@ -31,10 +31,13 @@ static int locate(struct outfile *f, const char *path, struct error *e)
 	if (slash && slash[1] == '\0')
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "-o %s: this names a directory", path);
 	snprintf(f->path, sizeof f->path, "%s", path);
+	f->mode = 0666;
 	if (stat(path, &st) == 0) {
 		if (!S_ISREG(st.st_mode))
 			return error_set(e, ERROR_USAGE, BLAME_LOCAL,
 			    "-o %s: not a regular file (use '>' for what is not to be replaced as a whole)", path);
+		f->replaces = true;
+		f->mode = st.st_mode & 0777;
 		if (!realpath(path, copy))
 			return fail(f, "cannot resolve", e);
 		snprintf(f->path, sizeof f->path, "%s", copy);
@@ -61,6 +64,16 @@ static int temporary_name(struct outfile *f)
 	return 0;
 }
 
+/* Who could not read the old content cannot read the new one, and the other way round. */
+static int keep_mode(struct outfile *f, struct error *e)
+{
+	if (!f->replaces || fchmod(f->fd, f->mode) == 0)
+		return 0;
+	fail(f, "cannot give it the permissions of the old one", e);
+	outfile_discard(f);
+	return -1;
+}
+
 int outfile_open(struct outfile *f, const char *path, struct error *e)
 {
 	memset(f, 0, sizeof *f);
@@ -68,16 +81,16 @@ int outfile_open(struct outfile *f, const char *path, struct error *e)
 	if (locate(f, path, e) < 0)
 		return -1;
 	f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->fd = open(f->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	f->fd = open(f->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, f->mode);
 	if (f->fd >= 0)
-		return 0;
+		return keep_mode(f, e);
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
 		goto failed;
 	if (temporary_name(f) < 0)
 		goto failed;
-	f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, f->mode);
 	if (f->fd >= 0)
-		return 0;
+		return keep_mode(f, e);
 	f->temporary[0] = '\0';
 failed:
 	fail(f, "cannot create", e);
@@ -114,8 +127,7 @@ int outfile_commit(struct outfile *f, struct error *e)
 		rc = fail(f, "cannot put the file in its place", e);
 	if (rc == 0)
 		f->temporary[0] = '\0';
-	if (close(f->fd) < 0 && rc == 0)
-		rc = fail(f, "cannot close", e);
+	close(f->fd); /* (what it could tell, fsync has told) */
 	f->fd = -1;
 	if (rc == 0 && f->dir_fd >= 0)
 		(void)fsync(f->dir_fd); /* not every file system can */

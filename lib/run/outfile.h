@@ -7,10 +7,14 @@
 #ifndef OUTFILE_H
 #define OUTFILE_H
 
+#include <sys/types.h>
+
 #include "proto/error.h"
 
 struct outfile {
 	int fd;
+	mode_t mode;	 /* of the file that it replaces, else 0666 less the umask */
+	bool replaces;
 	int dir_fd;	 /* open early, for a sandbox may come; -1 if the directory cannot be read */
 	char dir[4096];	 /* where it will appear */
 	char path[4096]; /* under this name; a symbolic link is followed */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jsontext.h"
+#include "log.h"
 #include "printable.h"
 
 static int put_json(json_t *o)
@@ -11,7 +13,10 @@ static int put_json(json_t *o)
 	int rc = o ? json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) : -1;
 
 	json_decref(o);
-	return rc < 0 || putchar('\n') == EOF ? error_status(ERROR_IO) : 0;
+	if (rc == 0 && putchar('\n') != EOF)
+		return 0;
+	log_error("cannot write JSON to standard output");
+	return error_status(ERROR_IO);
 }
 
 int probe_print(struct conn *c, const struct judge_server *j, bool is_25519, bool json)
@@ -26,8 +31,8 @@ int probe_print(struct conn *c, const struct judge_server *j, bool is_25519, boo
 		snprintf(print, sizeof print, "-");
 	printable(software, sizeof software, peer->software, strlen(peer->software));
 	if (json)
-		return put_json(json_pack("{s:i, s:s, s:s, s:s*, s:s*, s:b, s:s, s:f, s:s, s:i}", "v", 1, "name", j->name, "address",
-		    c->peer, "key", k.form == KEY_NONE ? NULL : text, "fingerprint", k.form == KEY_NONE ? NULL : print, "throwaway",
+		return put_json(json_pack("{s:i, s:o, s:o, s:s*, s:s*, s:b, s:s, s:f, s:s, s:i}", "v", 1, "name", jsontext(j->name), "address",
+		    jsontext(c->peer), "key", k.form == KEY_NONE ? NULL : text, "fingerprint", k.form == KEY_NONE ? NULL : print, "throwaway",
 		    peer->throwaway, "protocol", c->session.protocol.name, "rtt_ms", conn_rtt_ms(c), "software", software, "status", 0));
 	printf("%s key %s\n%s fingerprint %s\n%s protocol %s\n%s rtt %.3f ms\n", j->name, text, j->name, print, j->name,
 	    c->session.protocol.name, j->name, conn_rtt_ms(c));
@@ -38,9 +43,6 @@ int probe_print(struct conn *c, const struct judge_server *j, bool is_25519, boo
 
 void probe_print_error(const struct judge_server *j, const struct error *e)
 {
-	char safe[ERROR_TEXTMAX];
-
-	printable(safe, sizeof safe, e->text, strlen(e->text));
-	(void)put_json(json_pack("{s:i, s:s, s:s, s:s, s:i}", "v", 1, "name", j->name, "error", error_name(e->code), "message",
-	    safe, "status", error_status(e->code)));
+	(void)put_json(json_pack("{s:i, s:o, s:s, s:o, s:i}", "v", 1, "name", jsontext(j->name), "error", error_name(e->code), "message",
+	    jsontext(e->text), "status", error_status(e->code)));
 }

@@ -73,18 +73,25 @@ static void read_input(struct pump *p)
 	}
 }
 
-/* The peer wants no more. What is left in our input then is not delivered, and that is no success. */
+/*
+ * The peer wants no more. What is left in our input then is not delivered, and that is no success;
+ * nor is what comes while the session still lives, so an input without an end is asked again then.
+ */
 static void stop_input(struct pump *p)
 {
 	const struct session_peer *peer = session_peer(&p->conn->session);
 	uint8_t byte;
 	struct iovec one = {&byte, 1};
+	ssize_t n;
 
 	p->input_ended = true;
+	p->unproven = false;
 	watch(p, &p->input, false);
 	if (!peer->stopped || peer->status != RECEIPT_DONE || (p->ep->ops->may_read && !p->ep->ops->may_read(p->ep)))
 		return;
-	if (p->ep->ops->read(p->ep, &one, 1) > 0)
+	n = p->ep->ops->read(p->ep, &one, 1);
+	p->unproven = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	if (n > 0)
 		error_set(&p->error, ERROR_PEER, BLAME_PEER, "the peer takes no more, but there is more in %s", p->ep->in_name);
 }
 
@@ -308,6 +315,8 @@ bool pump_step(struct pump *p)
 	state = session_state(s);
 	if (state & SESSION_CLOSED) {
 		abort_output(p);
+		if (p->unproven)
+			stop_input(p);
 		return true;
 	}
 	set_watchers(p, state);

@@ -25,7 +25,8 @@ struct pump {
 	ev_timer grace; /* our reader has left: is the peer's end right behind? */
 	ev_timer look; /* terminal in the foreground again? waiting only for our own input? */
 	struct error error; /* of the endpoint; it counts before the session's */
-	bool input_ended, output_ended, aborted;
+	bool input_ended, output_ended;
+	bool unproven; /* the peer takes no more, and our input has neither more nor an end */
 	bool broken_pipe; /* our reader went away: end quietly, but not with 0 */
 	bool told_waiting;
 	int64_t waiting_since;

@@ -20,7 +20,7 @@ struct query {
 	char service[8];
 	struct addrinfo hints;
 	struct addrinfo *result;
-	int rc;
+	int rc, why; /* why: errno of the look-up, which may have been another thread's */
 };
 
 static void release(struct query *q)
@@ -41,6 +41,7 @@ static void release(struct query *q)
 static void look_up(struct query *q)
 {
 	q->rc = getaddrinfo(q->passive ? NULL : q->host, q->service, &q->hints, &q->result);
+	q->why = errno;
 	if (q->rc != 0)
 		q->result = NULL;
 }
@@ -145,7 +146,7 @@ struct addrinfo *resolve(const char *host, uint16_t port, const struct socket_op
 		found = NULL;
 	} else if (q->rc != 0) {
 		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "cannot resolve '%s': %s", host ? host : "*",
-		    q->rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(q->rc));
+		    q->rc == EAI_SYSTEM ? strerror(q->why) : gai_strerror(q->rc));
 	} else {
 		found = q->result;
 		q->result = NULL;

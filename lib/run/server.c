@@ -4,9 +4,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define AGAIN_SECONDS 0.2
+#define SILENT_MS 1000
 
 static void forget(struct server *srv, struct conn *c)
 {
@@ -58,16 +60,23 @@ static void on_changed(struct conn *c, void *owner)
 	}
 }
 
-/* Who must go so that another may come: one that is silent, else the oldest. */
+static bool silent(const struct conn *c)
+{
+	return !session_heard(&c->session) && clock_ms() - c->session.started >= SILENT_MS;
+}
+
+/*
+ * Who must go so that another may come: one that says nothing, else the oldest. (A new one has
+ * its first message still on the way; it is not for talkative strangers to push it out.)
+ */
 static struct conn *least(const struct server *srv)
 {
 	struct conn *worst = srv->pending[0];
 
 	for (int i = 1; i < srv->pending_count; i++) {
 		struct conn *c = srv->pending[i];
-		bool heard = session_heard(&c->session), worst_heard = session_heard(&worst->session);
 
-		if (heard != worst_heard ? !heard : c->session.started < worst->session.started)
+		if (silent(c) != silent(worst) ? silent(c) : c->session.started < worst->session.started)
 			worst = c;
 	}
 	return worst;

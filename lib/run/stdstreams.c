@@ -26,6 +26,7 @@ struct stdstreams {
 	struct endpoint ep;
 	enum way in_way, out_way;
 	int in_flags, out_flags; /* to restore with WAY_FLAGGED */
+	bool shared;		 /* both flags are one: the input still needs it when the output is done */
 	int null; /* takes the place of an output that is done; open early, for a sandbox may come */
 	struct outfile file;
 	bool to_file;
@@ -115,7 +116,8 @@ static int close_output(struct stdstreams *s)
 
 	if (fd < 0)
 		return 0;
-	restore(s->out_way, fd, s->out_flags);
+	if (!s->shared)
+		restore(s->out_way, fd, s->out_flags);
 	s->ep.out_fd = -1;
 	if (s->to_file)
 		return 0;
@@ -179,7 +181,8 @@ static const struct endpoint_ops stdstreams_ops = {
     .may_read = stdstreams_may_read,
 };
 
-static void open_input(struct stdstreams *s)
+/* ${before}: the flags of standard input before the output's were touched. */
+static void open_input(struct stdstreams *s, int before)
 {
 	struct stat st;
 	off_t at;
@@ -187,6 +190,11 @@ static void open_input(struct stdstreams *s)
 	s->ep.in_fd = 0;
 	s->ep.interactive = isatty(0) == 1;
 	s->in_way = tame(0, O_RDONLY, &s->in_flags);
+	if (s->in_way == WAY_FLAGGED && s->out_way == WAY_FLAGGED && before >= 0 &&
+	    ((before ^ s->in_flags) & O_NONBLOCK)) {
+		s->shared = true;
+		s->in_flags = before;
+	}
 	if (fstat(0, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	at = lseek(0, 0, SEEK_CUR);
@@ -217,6 +225,7 @@ struct endpoint *stdstreams_open(const char *file, bool no_input, bool no_output
 {
 	static struct stdstreams only; /* there is one standard input */
 	struct stdstreams *s = &only;
+	int before = fcntl(0, F_GETFL);
 
 	memset(s, 0, sizeof *s);
 	s->ep = (struct endpoint){.ops = &stdstreams_ops,
@@ -229,8 +238,8 @@ struct endpoint *stdstreams_open(const char *file, bool no_input, bool no_output
 	if (open_output(s, file, no_output, e) < 0)
 		return NULL;
 	/* A closed standard input was opened for writing only, so that it takes no socket's number. */
-	if (!no_input && (fcntl(0, F_GETFL) & O_ACCMODE) != O_WRONLY)
-		open_input(s);
+	if (!no_input && (before & O_ACCMODE) != O_WRONLY)
+		open_input(s, before);
 	return &s->ep;
 }
 
@@ -249,7 +258,7 @@ void stdstreams_close(struct endpoint *ep)
 		return;
 	if (s->to_file)
 		outfile_discard(&s->file);
-	else if (ep->out_fd >= 0)
+	else if (ep->out_fd >= 0 && !s->shared)
 		restore(s->out_way, ep->out_fd, s->out_flags);
 	if (ep->in_fd >= 0)
 		restore(s->in_way, ep->in_fd, s->in_flags);

@@ -189,6 +189,14 @@ def receipt_wrong_total(s):
     on_peer_eof(s, lambda total: s.record(RECEIPT, u64(total + 1) + b"\0\0"))
 
 
+@act("receipt-wrong-less-0", "record", "b", "8", 0, 0)
+@act("receipt-wrong-less-2-0", "record", "b", "8", 2, 0)
+@act("receipt-less-2-7", "record", "b", "7", 2, 7)
+def receipt_of_less(s, status, detail):
+    on_peer_eof(s, lambda total: s.record(RECEIPT, u64(total - 1) + bytes([status, detail])))
+
+
+@act("receipt-2-0", "record", "b", "0", 2, 0)
 @act("receipt-1", "record", "b", "7", 1, 0)
 @act("receipt-2-7", "record", "b", "7", 2, 7)
 @act("receipt-9", "record", "b", "-", 9, 0)
@@ -225,9 +233,20 @@ def no_receipt_hang(s):
 @act("stop-0", "record", "b", "-", 0, 0)
 @act("stop-1", "record", "b", "7", 1, 0)
 @act("stop-2-7", "record", "b", "7", 2, 7)
+@act("stop-2-0", "record", "b", "0", 2, 0)
 @act("stop-0-1", "record", "b", "-", 0, 1)
 def stop_status(s, status, detail):
     s.stop(status, detail)
+
+
+@act("stop-late-0", "record", "b", "7", 0, 0)
+@act("stop-late-2-0", "record", "b", "0", 2, 0)
+def stop_of_less(s, status, detail):
+    """When all has come: one byte of it was not taken."""
+    def stop(total):
+        s.stop_sent = (status, detail)
+        s.record(STOP, u64(total - 1) + bytes([status, detail]))
+    on_peer_eof(s, stop)
 
 
 @act("stop-twice", "record", "b", "8")
@@ -330,3 +349,27 @@ def zdata_of(s, size):
 @act("zdata-window-2m", "record", "b", "8", 21)
 def zdata_window(s, window_log):
     later(s, lambda: s.record(ZDATA, squashed(b"far back " * 100, window_log)))
+
+
+# ---- data where there is none to be: from one that only looks who is there ----
+
+def look(s, kind, body):
+    """A probe that offers compression. When it may go it writes a line to --recv, reads --send to its end, then sends."""
+    source, s.o.source, s.eof_sent = s.o.source, None, True
+    s.o.probe = s.o.compress = True
+    s.record(OPEN, s.greeting())
+
+    def send():
+        s.squash = s.unsquash = None
+        if s.o.sink is not None:
+            os.write(s.o.sink, b"let in\n")
+        while source is not None and os.read(source, 65536):
+            pass
+        s.record(kind, body)
+    later(s, send)
+
+
+@act("data-in-probe", "greet", "i", "8", DATA, b"data of one that only looked\n")
+@act("zdata-in-probe", "greet", "i", "8", ZDATA, squashed(b"of one that only looked\n" * 10000))
+def probe_sends(s, kind, body):
+    look(s, kind, body)

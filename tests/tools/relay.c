@@ -5,6 +5,8 @@
  * relays, and reports in one JSON line what passed and which faults really happened. See usage()
  * for the options, relay_faults.h for the faults.
  */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
@@ -57,7 +59,8 @@ static int unix_address(struct sockaddr_un *sun, const char *path)
 	return 0;
 }
 
-static int listen_on(const char *path)
+/* ${where}: a path, an IPv4 address, or NULL for 127.0.0.1. */
+static int listen_on(const char *where)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET};
 	struct sockaddr_un sun;
@@ -66,8 +69,12 @@ static int listen_on(const char *path)
 	int fd;
 
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (path) {
-		if (unix_address(&sun, path) < 0)
+	if (where && where[0] != '/' && inet_pton(AF_INET, where, &sin.sin_addr) != 1) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (where && where[0] == '/') {
+		if (unix_address(&sun, where) < 0)
 			return -1;
 		sa = (struct sockaddr *)&sun;
 		len = sizeof(sun);
@@ -129,7 +136,7 @@ static int say_ready(const struct relay *r)
 	char line[256];
 	int n;
 
-	if (r->listen)
+	if (r->listen && r->listen[0] == '/')
 		n = snprintf(line, sizeof(line),
 		    "{\"v\":1,\"event\":\"listening\",\"path\":\"%s\"}\n", r->listen);
 	else if (getsockname(r->listener, (struct sockaddr *)&sin, &len) < 0)
@@ -138,7 +145,7 @@ static int say_ready(const struct relay *r)
 		n = snprintf(line, sizeof(line), "%u\n", ntohs(sin.sin_port));
 	else
 		n = snprintf(line, sizeof(line), "{\"v\":1,\"event\":\"listening\","
-		    "\"address\":\"127.0.0.1\",\"port\":%u}\n", ntohs(sin.sin_port));
+		    "\"address\":\"%s\",\"port\":%u}\n", inet_ntoa(sin.sin_addr), ntohs(sin.sin_port));
 	if (write(r->ready_fd, line, (size_t)n) != n)
 		return -1;
 	close(r->ready_fd);
@@ -297,7 +304,7 @@ static int relay_run(struct relay *r)
 static void usage(FILE *out)
 {
 	fputs("Usage: relay --to HOST:PORT|/PATH [options]\n"
-	      "  --listen /PATH     listen on a Unix socket instead of 127.0.0.1 port 0\n"
+	      "  --listen WHERE     /PATH of a Unix socket, or an IPv4 address, instead of 127.0.0.1\n"
 	      "  --ready-fd N       where the 'listening' line goes (default: standard output)\n"
 	      "  --port-only        say only the port number\n"
 	      "  --report FILE      where the report goes (default: standard error)\n"
@@ -412,7 +419,7 @@ int main(int argc, char **argv)
 	status = relay_run(&r);
 	while (r.live > 0)
 		relay_drop(&r, 0);
-	if (r.listen)
+	if (r.listen && r.listen[0] == '/')
 		unlink(r.listen);
 	if (report(&r, status) < 0)
 		perror("relay: report");

@@ -5,7 +5,8 @@ sessions.py [-j PARALLEL] [-t SECONDS] < JOBS > RESULTS
 
 A job is one JSON object a line; all members are optional:
   id                      comes back in the result
-  at                      "127.0.0.1" (default), "::1" or "unix"
+  at                      "127.0.0.1", "::1" or "unix"; by default an address of the job's own among 127.0.0.0/8 (where the
+                          system has them), so that nobody who comes late to a port that was freed comes to another job
   listen, connect         more arguments of vault-listen and vault-connect; {dir} is an empty directory of that side,
                           {file} a place in it for -o
   listen_in, connect_in   standard input: a file's path, "pipe:PATH" (through a pipe), or "null" (default)
@@ -23,10 +24,13 @@ VT_BIN, VT_BUILD, VT_WRAP and VT_SLOW are those of the Makefile.
 """
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
+import random
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -128,9 +132,21 @@ class Side:
         }
 
 
-def start_listener(side, top, job, until):
+def own_addresses():
+    """One for each job, 127.0.0.1 where that is all there is."""
+    begin = random.SystemRandom().randrange(1 << 16, (1 << 24) - (1 << 16))
+    for n in itertools.count(begin):
+        address = "127.%d.%d.%d" % (n >> 16 & 255, n >> 8 & 255, n & 255)
+        try:
+            with socket.socket() as s:
+                s.bind((address, 0))
+        except OSError:
+            address = "127.0.0.1"
+        yield address
+
+
+def start_listener(side, top, at, until):
     """Start it; where it really listens as a connect address, or None."""
-    at = job.get("at", "127.0.0.1")
     where = [os.path.join(top, "socket")] if at == "unix" else [at, "0"]
     ready, theirs = os.pipe()
     side.start(["--ready-fd", str(theirs)] + where, (theirs,))
@@ -143,15 +159,16 @@ def start_listener(side, top, job, until):
     return [said["path"]] if at == "unix" else [said["address"], str(said["port"])]
 
 
-def start_relay(job, to, report, until):
+def start_relay(job, at, to, report, until):
     """Start it; the process and where it listens."""
+    at = at if at.startswith("127.") else "127.0.0.1"
     target = to[0] if len(to) == 1 else ("[%s]:%s" if ":" in to[0] else "%s:%s") % tuple(to)
     process = subprocess.Popen(
-        [os.path.join(BUILD, "tests", "relay"), "--to", target, "--report", report, "--port-only"] + job["relay"],
+        [os.path.join(BUILD, "tests", "relay"), "--to", target, "--report", report, "--port-only", "--listen", at] + job["relay"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     line = read_line(process.stdout.fileno(), until)
     process.stdout.close()
-    return process, ["127.0.0.1", line.strip()]
+    return process, [at, line.strip()]
 
 
 def kill_one(kill, sides, until):
@@ -175,12 +192,12 @@ def end_relay(relay):
             pass
 
 
-def run_in(top, job, until):
+def run_in(top, job, at, until):
     listen, connect = Side(top, "listen", job), Side(top, "connect", job)
     relay, killed = None, None
-    to = start_listener(listen, top, job, until)
+    to = start_listener(listen, top, at, until)
     if to and "relay" in job:
-        relay, to = start_relay(job, to, os.path.join(top, "report"), until)
+        relay, to = start_relay(job, at, to, os.path.join(top, "report"), until)
     if to:
         connect.start(to)
     if to and "kill" in job:
@@ -199,11 +216,11 @@ def run_in(top, job, until):
     return result
 
 
-def run(job, seconds):
+def run(job, own, seconds):
     start = time.monotonic()
     top = tempfile.mkdtemp(prefix="s", dir=".")
     try:
-        result = run_in(os.path.abspath(top), job, start + seconds)
+        result = run_in(os.path.abspath(top), job, job.get("at", own), start + seconds)
     finally:
         shutil.rmtree(top)
     return {"id": job.get("id"), "job": job, "seconds": round(time.monotonic() - start, 3), **result}
@@ -216,7 +233,7 @@ def main():
     args = parser.parse_args()
     jobs = [json.loads(line) for line in sys.stdin if line.strip()]
     with concurrent.futures.ThreadPoolExecutor(args.parallel) as pool:
-        for result in pool.map(lambda job: run(job, args.seconds * SLOW), jobs):
+        for result in pool.map(lambda job, own: run(job, own, args.seconds * SLOW), jobs, own_addresses()):
             print(json.dumps(result))
 
 

@@ -1,49 +1,5 @@
-/* keyfile and identity: what is read is checked, what is written is there or is not. */
-#include "unit.h"
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "crypto/secret.h"
-#include "run/identity.h"
-#include "run/keyfile.h"
-
-static char dir[] = "/tmp/vault-keyfile.XXXXXX";
-static char path[256], pubpath[260];
-
-static void put(const char *name, mode_t mode, const void *data, size_t len)
-{
-	int fd;
-
-	unlink(name);
-	fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	CHECK(fd >= 0);
-	CHECK_INT(write(fd, data, len), (ssize_t)len);
-	CHECK_INT(fchmod(fd, mode), 0);
-	CHECK_INT(close(fd), 0);
-}
-
-static void put_text(const char *name, mode_t mode, const char *text)
-{
-	put(name, mode, text, strlen(text));
-}
-
-static void key_text(char out[KEYTEXT_MAX], enum key_form form)
-{
-	struct key k = {KEY_SECRET, {7}}, pub;
-
-	if (form == KEY_PUBLIC || form == KEY_XPUBLIC) {
-		k.form = form == KEY_PUBLIC ? KEY_SECRET : KEY_XSECRET;
-		CHECK_INT(key_public(&pub, &k), KEYTEXT_OK);
-		k = pub;
-	} else {
-		k.form = form;
-	}
-	keytext_format(out, &k);
-}
+/* keyfile: what is read is checked. (What is written: test_identity.c.) */
+#include "keyfile_dir.h"
 
 /* Write a file with the key of ${form} put in for %s, read it as a secret, expect the error. */
 static void secret_case(mode_t mode, enum key_form form, const char *format, enum error_code code,
@@ -242,197 +198,6 @@ static void test_public(void)
 	public_case(at, ERROR_IO, "holds the secret key");
 }
 
-/* ---- writing ---- */
-
-static mode_t mode_of(const char *name)
-{
-	struct stat st;
-
-	return stat(name, &st) ? 0 : st.st_mode & 07777;
-}
-
-static bool there(const char *name)
-{
-	struct stat st;
-
-	return lstat(name, &st) == 0;
-}
-
-/* What is in the directory, besides "." and "..". */
-static int entries(void)
-{
-	char command[300];
-	FILE *f;
-	int n = -1;
-
-	snprintf(command, sizeof(command), "ls -A '%s' | wc -l", dir);
-	f = popen(command, "r");
-	CHECK(f && fscanf(f, "%d", &n) == 1);
-	if (f)
-		pclose(f);
-	return n;
-}
-
-static void test_write(void)
-{
-	const struct key k = {KEY_SECRET, {7}}, k2 = {KEY_SECRET, {8}};
-	char comment[KEYFILE_COMMENT_MAX], at[300];
-	struct error e = {.code = ERROR_OK}, e2 = e, e3 = e;
-	struct key *back, pub, pub2;
-
-	unlink(path);
-	umask(0);
-	CHECK_INT(identity_write(path, &k, "carol", false, &e), 0);
-	CHECK_INT(mode_of(path), 0600);
-	CHECK_INT(mode_of(pubpath), 0644);
-	CHECK_INT(keyfile_read_secret(&back, comment, path, &e), 0);
-	CHECK_MEM(back, &k, sizeof(k));
-	CHECK_STR(comment, "carol");
-	secret_free(back);
-	snprintf(at, sizeof(at), "@%s", pubpath);
-	CHECK_INT(keyfile_read_public(&pub, comment, at, &e), 0);
-	CHECK_INT(key_public(&pub2, &k), 0);
-	CHECK_MEM(pub.bytes, pub2.bytes, KEY_BYTES);
-
-	CHECK_INT(identity_write(path, &k2, "", false, &e2), -1);
-	CHECK_INT(e2.code, ERROR_IO);
-	CHECK(strstr(e2.text, "exists already") != NULL);
-	CHECK_INT(keyfile_read_secret(&back, NULL, path, &e), 0);
-	CHECK_INT(back->bytes[0], 7);
-	secret_free(back);
-
-	umask(077);
-	CHECK_INT(identity_write(path, &k2, "", true, &e3), 0);
-	CHECK_INT(mode_of(pubpath), 0600);
-	CHECK_INT(keyfile_read_secret(&back, NULL, path, &e), 0);
-	CHECK_INT(back->bytes[0], 8);
-	secret_free(back);
-	CHECK_INT(entries(), 2);
-	umask(022);
-}
-
-static void test_write_makes_directories(void)
-{
-	char deep[300], name[400];
-	const struct key k = {KEY_PSK, {7}};
-	struct error e = {.code = ERROR_OK};
-
-	snprintf(deep, sizeof(deep), "%s/a/b", dir);
-	snprintf(name, sizeof(name), "%s/psk", deep);
-	CHECK_INT(identity_write(name, &k, "", false, &e), 0);
-	CHECK_INT(mode_of(deep), 0700);
-	CHECK(there(name));
-	unlink(name);
-	rmdir(deep);
-	*strrchr(deep, '/') = '\0';
-	CHECK_INT(rmdir(deep), 0);
-}
-
-static void write_fails(const char *name, bool force, const char *message)
-{
-	const struct key k = {KEY_SECRET, {7}};
-	struct error e = {.code = ERROR_OK};
-
-	CHECK_INT(identity_write(name, &k, "", force, &e), -1);
-	CHECK_INT(e.code, ERROR_IO);
-	if (!strstr(e.text, message))
-		CHECK_STR(e.text, message);
-}
-
-static void test_write_fails(void)
-{
-	char name[300];
-	int before;
-
-	unlink(path);
-	unlink(pubpath);
-	before = entries();
-	/* The public file is in the way: the secret one goes, too. */
-	put_text(pubpath, 0644, "mine\n");
-	write_fails(path, false, "exists already");
-	CHECK(!there(path));
-	CHECK(there(pubpath));
-	unlink(pubpath);
-	/* A dangling link is not followed. */
-	snprintf(name, sizeof(name), "%s/target", dir);
-	CHECK_INT(symlink(name, path), 0);
-	write_fails(path, false, "exists already");
-	write_fails(path, true, "not a regular file");
-	CHECK(!there(name));
-	unlink(path);
-	write_fails("/dev/full", false, "exists already");
-	write_fails("/dev/full", true, "not a regular file");
-	write_fails("/proc/version/identity", false, "Not a directory");
-	write_fails("/proc/nowhere/identity", false, "create the directory");
-	CHECK_INT(entries(), before);
-}
-
-/* A limit on file sizes stands in for a full disk: nothing is left, and old files stay whole. */
-static void test_write_full(void)
-{
-	struct rlimit old, none;
-	char line[KEYTEXT_MAX];
-
-	signal(SIGXFSZ, SIG_IGN);
-	unlink(path);
-	CHECK_INT(getrlimit(RLIMIT_FSIZE, &old), 0);
-	for (rlim_t limit = 0; limit < 100; limit += 33) {
-		none = old;
-		none.rlim_cur = limit;
-		CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
-		write_fails(path, false, "File too large");
-		CHECK(!there(path) && !there(pubpath));
-		CHECK_INT(setrlimit(RLIMIT_FSIZE, &old), 0);
-	}
-	put_text(path, 0600, "old\n");
-	CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
-	write_fails(path, true, "File too large");
-	CHECK_INT(setrlimit(RLIMIT_FSIZE, &old), 0);
-	FILE *f = fopen(path, "r");
-	CHECK(f && fgets(line, sizeof(line), f) && strcmp(line, "old\n") == 0);
-	if (f)
-		fclose(f);
-	CHECK_INT(entries(), 1);
-}
-
-static void check_case(enum error_code code, const char *message)
-{
-	char comment[KEYFILE_COMMENT_MAX];
-	struct error e = {.code = ERROR_OK};
-	struct key *k = NULL;
-
-	CHECK_INT(identity_check(&k, comment, path, &e), code ? -1 : 0);
-	CHECK_INT(e.code, code);
-	if (!strstr(e.text, message))
-		CHECK_STR(e.text, message);
-	secret_free(k);
-}
-
-static void test_check(void)
-{
-	const struct key k = {KEY_SECRET, {7}};
-	const uint8_t raw[KEY_BYTES] = {7};
-	char text[KEYTEXT_MAX];
-
-	unlink(path);
-	unlink(pubpath);
-	CHECK_INT(identity_write(path, &k, "", false, NULL), 0);
-	check_case(ERROR_OK, "");
-	CHECK_INT(chmod(path, 0640), 0);
-	check_case(ERROR_SAFETY, "0640");
-	CHECK_INT(chmod(path, 0600), 0);
-	key_text(text, KEY_XPUBLIC);
-	put_text(pubpath, 0644, text);
-	check_case(ERROR_IO, "is not the public key of");
-	unlink(pubpath);
-	put(path, 0600, raw, sizeof(raw));
-	check_case(ERROR_OK, "");
-	put(path, 0644, raw, sizeof(raw));
-	check_case(ERROR_SAFETY, "0644");
-	put_text(path, 0644, "rubbish\n");
-	check_case(ERROR_IO, ":1: not a key");
-}
-
 /* ---- default paths ---- */
 
 static void test_paths(void)
@@ -461,31 +226,16 @@ static void test_paths(void)
 	CHECK_INT(e.code, ERROR_IO);
 }
 
-static void test_nothing_left(void)
-{
-	unlink(path);
-	unlink(pubpath);
-	CHECK_INT(rmdir(dir), 0);
-}
-
 int main(void)
 {
-	if (secret_init() || !mkdtemp(dir))
+	if (keyfile_dir_begin())
 		return 1;
-	umask(022);
-	snprintf(path, sizeof(path), "%s/key", dir);
-	snprintf(pubpath, sizeof(pubpath), "%s.pub", path);
 	RUN(test_secret);
 	RUN(test_secret_mode);
 	RUN(test_secret_from_pipe);
 	RUN(test_unreadable);
 	RUN(test_psk);
 	RUN(test_public);
-	RUN(test_write);
-	RUN(test_write_makes_directories);
-	RUN(test_write_fails);
-	RUN(test_write_full);
-	RUN(test_check);
 	RUN(test_paths);
 	RUN(test_nothing_left);
 	UNIT_DONE();

@@ -337,6 +337,44 @@ static void test_close_behind_full_buffer(void)
 	pair_free(&p);
 }
 
+/*
+ * Among those who only look, or are looked at, nothing is compressed, whatever they offer: the buffer
+ * for it may be lent to another session. Plain data is as wrong, from who looks.
+ */
+static void test_data_in_probe(void)
+{
+	for (int round = 0; round < 3; round++) {
+		struct pair p;
+		struct side *liar = &p.side[round == 1], *other = &p.side[round != 1];
+		struct squash z = {0};
+		uint8_t body[500], untouched[SQUASH_PLAIN];
+		size_t n = 0;
+
+		pair_init(&p, "IK");
+		p.side[0].config.probe = p.side[0].config.compress = p.side[1].config.compress = true;
+		p.side[0].stay_open = true;
+		pair_start(&p);
+		memset(untouched, 0xaa, sizeof(untouched));
+		memcpy(other->config.unsquash_buf, untouched, sizeof(untouched));
+		while (!p.side[1].s.ready)
+			if (!pair_step_side(&p, 0) && !pair_step_side(&p, 1))
+				break;
+		while (pair_step_side(&p, 1))
+			;
+		CHECK_INT(p.side[0].s.out_head, p.side[0].s.out_tail);
+		CHECK_INT(squash_piece(&z, 3, data, 100, body, sizeof(body), &n), 0);
+		forge(liar, round == 2 ? V1_DATA : V1_ZDATA, body, n);
+		while (step_wire(other, &liar->cable))
+			;
+		CHECK_INT(side_code(other), ERROR_PROTOCOL);
+		CHECK(strstr(session_error(&other->s)->text, round == 2 ? "data in a probe" : "without agreement") != NULL);
+		CHECK(!p.side[0].s.compress && !p.side[1].s.compress);
+		CHECK_MEM(other->config.unsquash_buf, untouched, sizeof(untouched));
+		squash_free(&z);
+		pair_free(&p);
+	}
+}
+
 int main(void)
 {
 	if (secret_init() != 0)
@@ -353,5 +391,6 @@ int main(void)
 	RUN(test_error_in_full_buffer);
 	RUN(test_stop_with_full_buffer);
 	RUN(test_close_behind_full_buffer);
+	RUN(test_data_in_probe);
 	UNIT_DONE();
 }
