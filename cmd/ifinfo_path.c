@@ -112,7 +112,7 @@ static void way_text(const struct way *w, const struct ifinfo *f)
 
 int ifinfo_route(const struct ifinfo_opts *o, const struct ifinfo *f, struct error *e)
 {
-	struct way w;
+	struct way w = {.host = NULL};
 	bool enough;
 
 	if (way_find(&w, o, f, o->route, false, e))
@@ -226,15 +226,15 @@ int ifinfo_path(const struct ifinfo_opts *o, const struct ifinfo *f, struct erro
 {
 	struct pathmtu p = {.mtu = 0};
 	struct error silent = {.code = ERROR_OK};
-	struct way w;
+	struct way w = {.host = NULL};
+	const struct iface *i;
 	int status;
 
 	if (way_find(&w, o, f, o->path, true, e))
 		return -1;
 	p.to = w.to;
 	/* The link's own MTU, and not what the kernel has learnt of this path. */
-	const struct iface *i = ifaces_indexed(&f->all, w.route.hops[0].index);
-
+	i = ifaces_indexed(&f->all, w.route.hops[0].index);
 	p.local = i && i->mtu ? i->mtu : w.route.mtu;
 	p.deadline = w.deadline;
 	if (pathmtu_find(&p, e))

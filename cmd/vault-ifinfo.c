@@ -253,7 +253,7 @@ static int run(const struct ifinfo_opts *o, struct error *e)
 	return rc;
 }
 
-/* A status other than 0 is told on stderr and, with --json, on stdout as the last object. */
+/* The exit status: after an error that of its code. It is told on stderr and, with --json, on stdout as the last object. */
 static int conclude(const struct ifinfo_opts *o, const struct error *e, int status)
 {
 	if (e->code == ERROR_OK)
@@ -289,12 +289,8 @@ int main(int argc, char **argv)
 		return COMMON_USAGE;
 
 	/* Run */
-	if (opts.netns && enter_netns(opts.netns, &e))
-		status = error_status(e.code);
-	else if (opts.watch)
-		status = ifinfo_watch(&e);
-	else if (run(&opts, &e))
-		status = error_status(e.code);
+	if (!opts.netns || enter_netns(opts.netns, &e) == 0)
+		status = opts.watch ? ifinfo_watch(&e) : run(&opts, &e);
 	status = conclude(&opts, &e, status);
 	return common_exit(common_close_stdout(PROG, status));
 }

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2154 # vt_command is set by vt_words of helper.bash
 # netns: the words for stories in network namespaces. Each namespace is held by one process of spawn(): when the
 # test ends, however it ends, the process ends and the kernel removes the namespace with all that is in it. The
 # machine's own interfaces, its /run/netns and its /sys are never touched.
@@ -7,7 +8,7 @@ need_netns() {
 	[ "$(uname)" = Linux ] || skip 'NOT TESTED: needs Linux'
 	[ "$(id -u)" = 0 ] || skip 'NOT TESTED: needs root, for network namespaces'
 	command -v ip >/dev/null || skip 'NOT TESTED: ip (iproute2) is not installed'
-	command -v unshare >/dev/null && command -v nsenter >/dev/null || skip 'NOT TESTED: util-linux is not installed'
+	command -v nsenter >/dev/null || skip 'NOT TESTED: util-linux is not installed'
 	unshare -n true 2>/dev/null || skip 'NOT TESTED: network namespaces cannot be made here'
 	declare -gA NETNS=()
 }

@@ -2,16 +2,6 @@
 
 #include "wire.h"
 
-/* The wire of vault-udp, where this tree has it. */
-#if defined(__has_include)
-#if __has_include("udp.h") && __has_include("datagram.h") && __has_include("envelope.h")
-#define HAS_UDP 1
-#include "datagram.h"
-#include "envelope.h"
-#include "udp.h"
-#endif
-#endif
-
 #define IPV4_HEADER 20
 #define IPV6_HEADER 40
 #define TCP_HEADER 20
@@ -109,43 +99,6 @@ static void vaulttcp(struct payload *p)
 	record(p, &wire_vaulttcp);
 }
 
-#ifdef HAS_UDP
-
-static void box(struct payload *p, size_t map)
-{
-	take_udp(p);
-	cap(p, DATAGRAM_MAX, "no receiver takes a datagram above 48000 bytes");
-	take(p, "nonce", DATAGRAM_NONCE);
-	take(p, "authentication tag", DATAGRAM_TAG);
-	take(p, "inner nonce", DATAGRAM_INNER);
-	take(p, "time", DATAGRAM_HEAD - DATAGRAM_NONCE - DATAGRAM_TAG - DATAGRAM_INNER);
-	take(p, "map with padding header", map);
-	take(p, "zstd frame", SQUASH_STORED);
-	p->unit = "message that does not shrink";
-}
-
-static void udp_native(struct payload *p)
-{
-	box(p, ENVELOPE_NATIVE);
-}
-
-static void udp_upstream(struct payload *p)
-{
-	box(p, ENVELOPE_UPSTREAM);
-}
-
-static void udp_v1(struct payload *p)
-{
-	take_udp(p);
-	cap(p, DATAGRAM_MAX, "no receiver takes a datagram above 48000 bytes");
-	take(p, "sealed box", DATAGRAM_SEALED);
-	take(p, "array with padding", 16);
-	take(p, "zstd frame", SQUASH_STORED);
-	p->unit = "message that does not shrink";
-}
-
-#endif
-
 static const struct {
 	const char *wire, *transport;
 	void (*count)(struct payload *p);
@@ -154,11 +107,6 @@ static const struct {
     {"vault1", "tcp", vault1},
     {"vault-tcp", "tcp", vaulttcp},
     {"none", "udp", plain_udp},
-#ifdef HAS_UDP
-    {"vault-udp", "udp", udp_native},
-    {"vault-udp v2, to Python", "udp", udp_upstream},
-    {"vault-udp v1", "udp", udp_v1},
-#endif
 };
 
 bool payload_row(struct payload *p, size_t number, bool ipv6, uint32_t mtu)

@@ -127,24 +127,37 @@ static uint8_t proc_scope(unsigned scope)
 	return scope == 0x10 ? SCOPE_HOST : scope == 0x20 ? SCOPE_LINK : scope == 0x40 ? SCOPE_SITE : SCOPE_GLOBAL;
 }
 
+/* The next hexadecimal number of the line, after ${*at}. */
+static unsigned next_hex(const char **at)
+{
+	char *end;
+	unsigned long n = strtoul(*at, &end, 16);
+
+	*at = end;
+	return (unsigned)n;
+}
+
+static uint8_t digit(char c)
+{
+	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 /* "fe80...(32 digits) index prefix scope flags name", all in hexadecimal. */
 static int proc_six(struct ifaces *s, const char *line)
 {
 	struct iface_address a = {.family = AF_INET6};
-	unsigned index, prefix, scope, flags, byte;
+	const char *at = line + 32;
 	struct iface *i;
+	unsigned index;
 
-	if (strspn(line, "0123456789abcdef") != 32 ||
-	    sscanf(line + 32, " %x %x %x %x", &index, &prefix, &scope, &flags) != 4)
+	if (strspn(line, "0123456789abcdef") != 32)
 		return 0;
-	for (size_t n = 0; n < 16; n++) {
-		if (sscanf(line + 2 * n, "%2x", &byte) != 1)
-			return 0;
-		a.bytes[n] = (uint8_t)byte;
-	}
-	a.prefix = (uint8_t)prefix;
-	a.scope = proc_scope(scope);
-	a.flags = proc_flags(flags);
+	for (size_t n = 0; n < 16; n++)
+		a.bytes[n] = (uint8_t)(digit(line[2 * n]) << 4 | digit(line[2 * n + 1]));
+	index = next_hex(&at);
+	a.prefix = (uint8_t)next_hex(&at);
+	a.scope = proc_scope(next_hex(&at));
+	a.flags = proc_flags(next_hex(&at));
 	i = ifaces_indexed(s, index);
 	return i ? iface_add_address(i, &a) : 0;
 }

@@ -128,6 +128,7 @@ int routes_toward(struct route *r, const struct ifaces *s, const struct sockaddr
 	const struct iface *i;
 	bool asked = false;
 
+	memset(r, 0, sizeof(*r));
 #if WITH_LIBMNL
 	asked = s->source == IFACES_NETLINK;
 	if (asked && toward_by_netlink(r, to))
