@@ -51,7 +51,7 @@ void iface_ioctl_speed(struct iface *i, int fd)
 	r.ifr_data = (char *)&cmd;
 	if ((i->flags & IFACE_LOOPBACK) || ioctl(fd, SIOCETHTOOL, &r))
 		return;
-	speed = ethtool_cmd_speed(&cmd);
+	speed = (uint32_t)cmd.speed_hi << 16 | cmd.speed;
 	i->speed = speed == (uint32_t)SPEED_UNKNOWN || speed == UINT16_MAX ? 0 : speed;
 	i->duplex = cmd.duplex == DUPLEX_FULL ? DUPLEX_IS_FULL : cmd.duplex == DUPLEX_HALF ? DUPLEX_IS_HALF
 											   : DUPLEX_NOT_KNOWN;
