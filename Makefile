@@ -99,7 +99,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%-replay)
 FUZZ_LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/fuzz/obj/lib/%.o)
 
 .PHONY: all demo check unit vectors bats corpus asan valgrind layers lint soak fuzz install uninstall clean help deps
-.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-deps bench-programs FORCE
+.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-udp bench-deps bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -157,6 +157,10 @@ BARE_PKGS := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto,libsodium)
 $(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(BARE_PKGS) 2>/dev/null) $(LDLIBS)
+
+$(BUILD)/bench/udploop: $(BUILD)/tests/bench/udploop.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsodium 2>/dev/null) $(LDLIBS)
 
 $(REPLAYS): $(BUILD)/fuzz/%-replay: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(LIBVAULT)
 	@mkdir -p $(@D)
@@ -229,6 +233,10 @@ bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_T
 	@$(REMAKE) bench-programs >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
 
+bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_TOOLS BENCH_JSON
+	@$(REMAKE) all $(BUILD)/bench/udploop >&2
+	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
+
 bench-deps: ## install the other tools that bench knows (Debian)
 	@tests/deps.sh bench
 
@@ -267,5 +275,5 @@ clean: ## remove build directories
 	rm -rf '$(BUILD)' '$(BUILD)-asan'
 
 help: ## this list
-	@sed -n 's/^\([a-z ]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z -]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
 	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 WITH_LIBMNL=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'

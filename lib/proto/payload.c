@@ -1,5 +1,8 @@
 #include "payload.h"
 
+#include "datagram.h"
+#include "envelope.h"
+#include "squash.h"
 #include "wire.h"
 
 #define IPV4_HEADER 20
@@ -99,6 +102,39 @@ static void vaulttcp(struct payload *p)
 	record(p, &wire_vaulttcp);
 }
 
+static void box(struct payload *p, size_t map)
+{
+	take_udp(p);
+	cap(p, DATAGRAM_MAX, "no receiver takes a datagram above 48000 bytes");
+	take(p, "nonce", DATAGRAM_NONCE);
+	take(p, "authentication tag", DATAGRAM_TAG);
+	take(p, "inner nonce", DATAGRAM_INNER);
+	take(p, "time", DATAGRAM_HEAD - DATAGRAM_NONCE - DATAGRAM_TAG - DATAGRAM_INNER);
+	take(p, "map with padding header", map);
+	take(p, "zstd frame", SQUASH_STORED);
+	p->unit = "message that does not shrink";
+}
+
+static void udp_native(struct payload *p)
+{
+	box(p, ENVELOPE_NATIVE);
+}
+
+static void udp_upstream(struct payload *p)
+{
+	box(p, ENVELOPE_UPSTREAM);
+}
+
+static void udp_v1(struct payload *p)
+{
+	take_udp(p);
+	cap(p, DATAGRAM_MAX, "no receiver takes a datagram above 48000 bytes");
+	take(p, "sealed box", DATAGRAM_SEALED);
+	take(p, "array with padding", 16);
+	take(p, "zstd frame", SQUASH_STORED);
+	p->unit = "message that does not shrink";
+}
+
 static const struct {
 	const char *wire, *transport;
 	void (*count)(struct payload *p);
@@ -107,6 +143,9 @@ static const struct {
     {"vault1", "tcp", vault1},
     {"vault-tcp", "tcp", vaulttcp},
     {"none", "udp", plain_udp},
+    {"vault-udp", "udp", udp_native},
+    {"vault-udp v2, to Python", "udp", udp_upstream},
+    {"vault-udp v1", "udp", udp_v1},
 };
 
 bool payload_row(struct payload *p, size_t number, bool ipv6, uint32_t mtu)

@@ -48,6 +48,7 @@ enum sandbox_mode {
 /* What must still be possible. All zero: only to use the descriptors that are open. */
 struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
+	bool datagrams;	       /* many at a time, and new UDP sockets (to ask for routes, to move to another port) */
 	bool connect;	       /* new connections to this TCP ${port}, or to a Unix socket */
 	uint16_t port;
 	bool bind;	       /* with connect: from ${source_port} */

@@ -48,7 +48,7 @@ static void tell(const struct sandbox_needs *needs)
 {
 	if (needs->resolve)
 		log_info(1, "sandbox: name look-ups and connections stay possible until the session is up");
-	log_info(2, "sandbox: files and system calls are confined%s%s%s%s%s", needs->accept ? ", clients can connect" : "",
+	log_info(2, "sandbox: files and system calls are confined%s%s%s%s%s%s", needs->datagrams ? ", datagrams go anywhere" : "", needs->accept ? ", clients can connect" : "",
 	    needs->connect && !needs->resolve ? ", one port can be connected to" : "",
 	    needs->append || needs->arrival ? ", a key can be remembered" : "", needs->directory ? ", the output can take its name" : "",
 	    needs->removal ? ", the socket can be removed" : "");

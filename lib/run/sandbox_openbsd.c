@@ -41,7 +41,7 @@ static int promise(const struct sandbox_needs *needs)
 {
 	char promises[160];
 
-	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s", needs->accept || needs->connect ? " inet unix" : "",
+	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s", needs->accept || needs->connect || needs->datagrams ? " inet unix" : "",
 	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : "",
 	    needs->directory ? " rpath cpath" : needs->removal || needs->arrival ? " cpath" : "");
 	return pledge(promises, NULL);

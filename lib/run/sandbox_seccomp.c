@@ -126,6 +126,16 @@ static const int appending[] = {SYS_openat,
 static const int arriving[] = {SYS_linkat};
 static const int changing[] = {SYS_flock, SYS_ftruncate};
 
+/* See udp_socket.c, route_mtu.c, udp_lan.c. No socket that is made can be one for streams. */
+static const int datagrams[] = {SYS_sendmmsg, SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
+
+static const struct guarded datagrams_if[] = {
+    {SYS_socket, 1, 0xf, SOCK_DGRAM},
+    {SYS_setsockopt, 1, EXACTLY, IPPROTO_UDP},
+    {SYS_setsockopt, 1, EXACTLY, IPPROTO_IP},
+    {SYS_setsockopt, 1, EXACTLY, IPPROTO_IPV6},
+};
+
 static const int connecting[] = {SYS_connect, SYS_getsockname};
 static const int binding[] = {SYS_bind};
 
@@ -250,6 +260,10 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 {
 	if (needs->accept)
 		ALLOW(p, accepting);
+	if (needs->datagrams) {
+		ALLOW(p, datagrams);
+		ALLOW_IF(p, datagrams_if);
+	}
 	if (needs->directory)
 		ALLOW(p, naming);
 	if (needs->removal)
