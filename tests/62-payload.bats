@@ -126,3 +126,53 @@ first_byte_is_there() { at b ss -Htni state established | grep -q 'bytes_receive
 		done
 	done
 }
+
+# datagram FAMILY ADDRESS BYTES [OPTIONS...]: one message of vault-udp that does not shrink; the status of the sender, and the
+# largest packet into largest.
+datagram() {
+	local to=$2
+	[ "$1" = ipv4 ] || to="[$2]"
+	rm -f ready.p ready got
+	: >ready.p
+	head -c "$3" /dev/urandom >message
+	# One message of just that length: raw framing would cut it to what fits.
+	{ printf "$(printf '\\x%02x' $(($3 >> 24)) $(($3 >> 16 & 255)) $(($3 >> 8 & 255)) $(($3 & 255)))"; cat message; } >framed
+	spawn nsenter -t "${NETNS[b]}" -n -- "$VT_BIN/vault-udp" --trust=any --quiet --recv-only --until-end --framing raw \
+	    --ready-fd 9 -l "$to:11000" --mtu "$MTU" "${@:4}" 9>ready.p >got </dev/null 2>listen.err
+	RECEIVER=$SPAWN_PID
+	eventually 10 vt_has_line ready.p || { cat listen.err; fail 'no receiver'; }
+	spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/tools/segments.py" y 11000 0.5 ready >sizes </dev/null
+	SNIFFER=$SPAWN_PID
+	eventually 5 test -e ready
+	run at a vault_udp --trust=any --quiet --send-only --framing u32 --mtu "$MTU" -l 0 "${@:4}" "$to:11000" <framed
+	[ "$status" = 0 ] || return 0
+	wait_for "$RECEIVER" 20
+	wait_for "$SNIFFER" 20
+	cmp message got
+	sort -n sizes | tail -n 1 >largest
+}
+
+@test "vault-udp: the largest message passes in one packet of the link's size, one byte more is refused" {
+	local family to n
+	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
+	for MTU in 1280 1500; do
+		link $MTU
+		for family in ipv4 ipv6; do
+			to=10.1.0.2
+			[ $family = ipv4 ] || to=fd01::2
+			n=$(fits vault-udp udp $family)
+			datagram $family $to "$n"
+			assert_equal "$status" 0
+			assert_equal "$(cat largest)" $MTU
+			datagram $family $to "$n" --no-padding
+			assert_equal "$status" 0
+			[ "$(cat largest)" -le $MTU ]
+			datagram $family $to $((n + 1))
+			[ "$status" -ne 0 ]
+			assert_output --partial "$n"
+			vt_end_all
+			netns a b
+			link $MTU
+		done
+	done
+}
