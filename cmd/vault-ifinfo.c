@@ -196,14 +196,28 @@ static int choose(struct ifinfo *f, const struct ifinfo_opts *o, struct error *e
 	return 0;
 }
 
-/* What could not be learnt is said, since otherwise it would look as if it were not there. */
-static void say_missing(const struct ifaces *s)
+/* Which of the things that a source may not know matter for the answer. */
+static unsigned matters(const struct ifinfo_opts *o)
 {
-	if (s->denied && s->denied != ENOSYS)
+	if (o->route || o->path)
+		return 0;
+	if (o->mtu || o->require_mtu || o->payload)
+		return IFACES_NO_HIDDEN;
+	if (o->four || o->six)
+		return IFACES_NO_HIDDEN | (o->six ? IFACES_NO_IPV6 | IFACES_NO_FLAGS6 : 0);
+	return ~0U;
+}
+
+/* What could not be learnt is said, since otherwise it would look as if it were not there. */
+static void say_missing(const struct ifinfo_opts *o, const struct ifaces *s)
+{
+	unsigned missing = s->missing & matters(o);
+
+	if (missing && s->denied && s->denied != ENOSYS)
 		common_warn(PROG, "warning: netlink is not available (%s), using %s", strerror(s->denied),
 		    s->source == IFACES_PROC ? "ioctls and /proc" : "getifaddrs");
-	for (unsigned bit = 1; bit <= s->missing; bit <<= 1)
-		if (s->missing & bit)
+	for (unsigned bit = 1; bit && bit <= missing; bit <<= 1)
+		if (missing & bit)
 			common_warn(PROG, "warning: not known: %s", ifaces_missing_text((enum ifaces_missing)bit));
 }
 
@@ -244,7 +258,7 @@ static int run(const struct ifinfo_opts *o, struct error *e)
 	int rc = -1;
 
 	if (ifaces_read(&f.all, IFACES_ANY, e) == 0) {
-		say_missing(&f.all);
+		say_missing(o, &f.all);
 		if (choose(&f, o, e) == 0)
 			rc = show(o, &f, e);
 	}

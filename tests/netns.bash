@@ -10,8 +10,12 @@ need_netns() {
 	command -v ip >/dev/null || skip 'NOT TESTED: ip (iproute2) is not installed'
 	command -v nsenter >/dev/null || skip 'NOT TESTED: util-linux is not installed'
 	unshare -n true 2>/dev/null || skip 'NOT TESTED: network namespaces cannot be made here'
+	need_libmnl
 	declare -gA NETNS=()
 }
+
+# need_libmnl: without it the tools know less than ip(8).
+need_libmnl() { vault_ifinfo --version | grep -q libmnl || skip 'NOT TESTED: built without libmnl'; }
 
 need_tun() {
 	[ -c /dev/net/tun ] || skip 'NOT TESTED: there is no /dev/net/tun'
