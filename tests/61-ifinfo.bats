@@ -44,6 +44,9 @@ same_as_ip() {
 	jq -S "$THEIRS" theirs.json >theirs && jq -sS "$OURS" ours.json >ours && diff theirs ours
 }
 
+# agree COMPARISON: likewise between the two halves of a comparison.
+agree() { eventually 10 "$1" || { "$1"; false; }; }
+
 # try_link NAME ARGS...: kinds that not every kernel has.
 try_link() {
 	at a ip link add "$@" 2>/dev/null || echo "# NOT TESTED, not in this kernel: ip link add $*" >&3
@@ -404,9 +407,8 @@ hostile() {
 	cp "$VT_BIN/vault-ifinfo" tool
 	chmod 755 tool . .. "$BATS_RUN_TMPDIR" 2>/dev/null
 	at a $as "$PWD/tool" --version >/dev/null 2>&1 || skip 'NOT TESTED: an unprivileged user cannot run the tool here'
-	at a vault_ifinfo --json >root.json
-	at a $as "$PWD/tool" --json >nobody.json
-	diff root.json nobody.json
+	as_nobody() { at a vault_ifinfo --json >root.json && at a $as "$PWD/tool" --json >nobody.json && diff root.json nobody.json; }
+	agree as_nobody
 	cable a x b y 1400
 	address a x 10.1.0.1/24
 	address b y 10.1.0.2/24
@@ -417,10 +419,10 @@ hostile() {
 
 @test "/sys is not needed" {
 	world
-	at a vault_ifinfo --json >with.json
 	vt_words vault_ifinfo --json
-	at a unshare -m --propagation private sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "${vt_command[@]}" >without.json
-	diff with.json without.json
+	NO_SYS=(unshare -m --propagation private sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "${vt_command[@]}")
+	without_sys() { at a vault_ifinfo --json >with.json && at a "${NO_SYS[@]}" >without.json && diff with.json without.json; }
+	agree without_sys
 }
 
 @test "netlink denied: the rest is the same, and what is missing is said" {
@@ -433,9 +435,11 @@ hostile() {
 	keep='map(select(.kind == "interface") | del(.type, .alias, .master) |
 	    .addresses |= (map(if .family == "ipv4" then del(.scope) else . end) | sort) |
 	    if .name == "tun0" then del(.mac) else . end) | sort_by(.index)'
-	at a vault_ifinfo --json | jq -sS "$keep" >with
-	at a "${DENIED[@]}" --json 2>errors | jq -sS "$keep" >without
-	diff with without
+	without_netlink() {
+		at a vault_ifinfo --json | jq -sS "$keep" >with && at a "${DENIED[@]}" --json 2>errors | jq -sS "$keep" >without &&
+		    diff with without
+	}
+	agree without_netlink
 	grep -q 'netlink is not available' errors
 	grep -q 'not known: kinds of virtual interfaces' errors
 	grep -q 'not known: scopes of IPv4 addresses' errors
