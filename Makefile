@@ -35,8 +35,12 @@ pkg_found = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
 MSGPACK := $(if $(call pkg_found,msgpack-c),msgpack-c,msgpack)
 WITH_LIBCRYPTO ?= $(if $(call pkg_found,libcrypto),1,0)
 override WITH_LIBCRYPTO := $(if $(filter 0,$(WITH_LIBCRYPTO)),0,1)
+# Linux only: links, addresses and routes as the kernel tells them.
+WITH_LIBMNL ?= $(if $(filter Linux,$(OS)),$(if $(call pkg_found,libmnl),1,0),0)
+override WITH_LIBMNL := $(if $(filter 0,$(WITH_LIBMNL)),0,1)
 
-PKGS := libsodium libzstd $(MSGPACK) jansson $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto)
+PKGS := libsodium libzstd $(MSGPACK) jansson $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto) \
+    $(if $(filter 1,$(WITH_LIBMNL)),libmnl)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 # libev has no .pc file on Debian.
@@ -60,7 +64,8 @@ else
 HARDEN_LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 endif
 
-VT_CPPFLAGS = -D_GNU_SOURCE -Ilib -DWITH_LIBCRYPTO=$(WITH_LIBCRYPTO) $(PKG_CFLAGS) $(EV_CFLAGS) $(CPPFLAGS)
+VT_CPPFLAGS = -D_GNU_SOURCE -Ilib -DWITH_LIBCRYPTO=$(WITH_LIBCRYPTO) -DWITH_LIBMNL=$(WITH_LIBMNL) \
+    $(PKG_CFLAGS) $(EV_CFLAGS) $(CPPFLAGS)
 COMPILE = $(CC) -std=c11 $(VT_CPPFLAGS) $(OPT) -fPIE $(WARN) $(CFLAGS)
 LINK = $(CC) $(LINK_SAN) $(HARDEN_LINK) $(CFLAGS) $(LDFLAGS)
 LIBS = $(PKG_LIBS) $(EV_LIBS) $(LDLIBS)
@@ -271,4 +276,4 @@ clean: ## remove build directories
 
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
-	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'
+	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 WITH_LIBMNL=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'
