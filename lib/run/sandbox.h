@@ -48,8 +48,9 @@ enum sandbox_mode {
 /* What must still be possible. All zero: only to use the descriptors that are open. */
 struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
-	bool connect;	       /* new connections to this TCP ${port}, or to a Unix socket */
+	bool connect;	       /* new connections to this TCP ${port}; nothing but TCP is spoken */
 	uint16_t port;
+	bool unix_socket;      /* with connect: to Unix sockets instead (any, nothing tells them apart) */
 	bool bind;	       /* with connect: from ${source_port} */
 	uint16_t source_port;
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */
