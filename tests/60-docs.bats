@@ -234,7 +234,6 @@ identities() {
 
 @test "README: a command for each client" {
 	identities
-	mkdir there here
 	printf 'b\na\nb\n' >here/words.txt
 	receiver "$(recipe exec-server)"
 	sender "$(recipe exec-client)"

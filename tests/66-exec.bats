@@ -312,6 +312,16 @@ late_reader() {
 	grep -E "^Max open files +$limit " client.out
 }
 
+@test "--user is for commands, too" {
+	[ "$(id -u)" = 0 ] || skip "NOT TESTED: needs root"
+	chmod 755 "$BATS_TEST_TMPDIR"
+	SERVE_AT="127.0.0.1 0" serve --user nobody -c 'id -un; cat /proc/self/status'
+	client 127.0.0.1 "$LISTEN_PORT"
+	expect_status 0 vault-connect client.err
+	assert_equal "$(head -n 1 client.out)" nobody
+	grep -E '^CapEff:\s*0+$' client.out
+}
+
 @test "its standard error is the listener's" {
 	serve -c 'echo oops >&2; cat'
 	meet 0 0 "$AT"
