@@ -301,7 +301,6 @@ struct spawner *spawner_start(const struct spawner_options *o, struct error *e)
 	if (pid == 0) {
 		free(sp);
 		spawner_serve(fds[1], o, &limit);
-		_exit(0);
 	}
 	close(fds[1]);
 	sp->fd = fds[0];
