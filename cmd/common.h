@@ -129,8 +129,8 @@ int common_exit(int status);
 
 /* At the start of main(): secrets stay out of core dumps and away from debuggers; a full disk, a
  * file size limit or a closed pipe becomes an error of write(2) instead of a signal; libsodium is
- * ready; descriptors 0, 1 and 2 are open. SIGPIPE and SIGXFSZ stay ignored across exec: give a
- * child its defaults back. 0, or 1 with a message printed. */
+ * ready; descriptors 0, 1 and 2 are open. SIGUSR1 is ignored until somebody handles it. SIGPIPE, SIGXFSZ and
+ * SIGUSR1 stay ignored across exec: give a child its defaults back. 0, or 1 with a message printed. */
 int common_init(const char *prog);
 
 #endif

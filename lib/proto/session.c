@@ -165,6 +165,9 @@ static void left_early(struct session *s)
 		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
 		    "the peer closed the connection without an answer: it has not the key that is expected of it, "
 		    "or speaks another protocol than %s", h->protocol.name);
+	else if (!s->wire->tells && s->judged && !h->initiator && s->peer.has_key)
+		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
+		    "the peer left without having proven that it holds its key: it said nothing after the handshake");
 	else
 		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER, "the peer closed the connection during the handshake (%s)",
 		    s->fin_why);
@@ -300,7 +303,8 @@ bool session_agreed(const struct session *s)
 
 bool session_wants_reset(const struct session *s)
 {
-	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE;
+	/* (One that left before it was served has nothing to be told.) */
+	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE && (s->ready || !s->fin);
 }
 
 bool session_is_raw(const struct session *s)

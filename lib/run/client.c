@@ -45,6 +45,7 @@ static struct sandbox_needs needs_of_handshake(struct client *c)
 	const struct client_options *o = c->o;
 	struct sandbox_needs needs = {.connect = o->retry || contact_wants_known_key(&c->contact)};
 
+	needs.unix_socket = needs.connect && o->to.is_unix;
 	if (needs.connect && !o->to.is_unix) {
 		needs.port = o->to.port;
 		needs.bind = o->socket.source || o->socket.source_port != 0;
@@ -291,6 +292,8 @@ static int outcome(struct client *c, struct error *e)
 	conn = c->stream.pumping ? c->stream.conn : c->conn;
 	if (conn && contact_key_was_wrong(&c->contact, &conn->session)) {
 		*e = *session_error(&conn->session);
+		if (c->stream.pumping)
+			stream_figures(&c->stream, error_status(e->code));
 		stream_drop(&c->stream);
 		drop_conn(c);
 		find_out(c, e);

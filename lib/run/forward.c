@@ -23,6 +23,7 @@ struct routes {
 	struct route *first;
 	uint16_t *ports; /* of all of them */
 	size_t port_count;
+	bool unix_socket; /* one of them is */
 	struct socket_options numeric; /* for those that are met in the sandbox */
 };
 
@@ -165,10 +166,13 @@ static int list_ports(struct routes *r, struct error *e)
 	r->ports = calloc(n, sizeof *r->ports);
 	if (!r->ports)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
+	r->unix_socket = r->main.at.is_unix;
 	if (!r->main.at.is_unix)
 		r->ports[r->port_count++] = r->main.at.port;
 	for (const struct route *route = r->first; route; route = route->next)
-		if (!route->target.at.is_unix)
+		if (route->target.at.is_unix)
+			r->unix_socket = true;
+		else
 			r->ports[r->port_count++] = route->target.at.port;
 	return 0;
 }
@@ -220,6 +224,7 @@ static void confine(const struct service *v, struct sandbox_needs *needs)
 	needs->connect = true;
 	needs->ports = r->ports;
 	needs->port_count = r->port_count;
+	needs->unix_socket = r->unix_socket;
 }
 
 static int open_backend(struct guest *g, struct error *e)

@@ -183,7 +183,7 @@ static int confine(struct local *l, struct error *e)
 {
 	struct tunnels *all = &l->tunnels;
 	struct client_options *o = all->o;
-	struct sandbox_needs needs = {.accept = true, .connect = true};
+	struct sandbox_needs needs = {.accept = true, .connect = true, .unix_socket = o->to.is_unix};
 
 	if (!o->to.is_unix) {
 		needs.port = o->to.port;

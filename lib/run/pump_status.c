@@ -9,7 +9,8 @@ enum waits_for pump_waits(const struct pump *p)
 {
 	const struct session *s = &p->conn->session;
 	unsigned state = session_state(s);
-	bool unconfirmed = p->input_ended && s->sent > s->confirmed && (!session_is_raw(s) || (state & SESSION_SHUT_WIRE));
+	bool unconfirmed = p->input_ended && s->sent > s->confirmed && s->sent >= s->received;
+	bool ours = ev_is_active(&p->input), theirs = !p->output_ended; /* directions that have not ended */
 
 	if (state & SESSION_RECV_APP)
 		return WAITS_OUTPUT;
@@ -18,11 +19,12 @@ enum waits_for pump_waits(const struct pump *p)
 	if (ev_is_active(&p->pace))
 		return WAITS_PACE;
 	/* When both directions have nothing, the one that had more is meant. */
-	if (s->sent < s->received)
-		return WAITS_PEER_INPUT;
-	if (ev_is_active(&p->input))
+	if (ours && !(theirs && s->sent < s->received))
 		return WAITS_INPUT;
-	return unconfirmed ? WAITS_NETWORK : WAITS_PEER_INPUT;
+	/* What is left is for the peer: to confirm what we sent, which a raw one does not say, or to send. */
+	if (theirs && !unconfirmed)
+		return WAITS_PEER_INPUT;
+	return theirs && session_is_raw(s) ? WAITS_TAIL : WAITS_NETWORK;
 }
 
 int pump_status(const struct pump *p, struct error *e)

@@ -49,10 +49,11 @@ enum sandbox_mode {
 /* What must still be possible. All zero: only to use the descriptors that are open. */
 struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
-	bool connect;	       /* new connections to this TCP ${port}, or to a Unix socket */
-	uint16_t port;
+	bool connect;	       /* new connections, of TCP to these ports: */
+	uint16_t port;	       /* 0 = none */
 	const uint16_t *ports; /* and to these */
 	size_t port_count;
+	bool unix_socket;      /* with connect: to Unix sockets (any, nothing tells them apart) */
 	bool bind;	       /* with connect: from ${source_port} */
 	uint16_t source_port;
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */

@@ -59,7 +59,7 @@ struct stream {
 	int64_t began;
 	uint8_t *squash_bufs;
 	/* own key material, as the session wants it */
-	uint8_t static_secret[32];
+	uint8_t *static_secret; /* guarded memory */
 	uint8_t identity_public[32];
 };
 
@@ -85,6 +85,9 @@ bool stream_step(struct stream *st);
 
 /* Give the session up but keep the rest, so that another try can be made. Aborts the output. */
 void stream_drop(struct stream *st);
+
+/* The figures of --stats, if asked for, of a session that was begun and comes to this exit status. */
+void stream_figures(struct stream *st, int status);
 
 /* The exit status after the end; the error is told on stderr. */
 int stream_status(struct stream *st);

@@ -7,8 +7,8 @@
  *   sandbox-try --time N [NEED...]       microseconds that entering takes, the median of N times
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
- * NEED is --accept, --connect PORT, --also PORT (up to four more), --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
- * --removal FILE, and --twice: enter once more, with no needs; with --off there is none. TRY is a name from the table
+ * NEED is --accept, --connect PORT, --also PORT (up to four more), --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
+ * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there is none. TRY is a name from the table
  * below, with arguments after colons.
  */
 #include <arpa/inet.h>
@@ -32,13 +32,14 @@
 
 #include "run/sandbox.h"
 #include "sandbox-try_linux.h"
+#include "sandbox-try_process.h"
 
 /* Made before the sandbox is entered, like the tools' own descriptors. */
 static struct {
 	int tcp, udp, listening, pair[2];
 } made;
 
-static const char *arg[2]; /* of the try, NULL if there is none */
+static const char *arg[3]; /* of the try, NULL if there is none */
 
 static int none(int fd)
 {
@@ -52,6 +53,17 @@ static int none(int fd)
 static int try_read(void)
 {
 	return none(open(arg[0], O_RDONLY | O_CLOEXEC));
+}
+
+/* open(2) itself, which the C library may or may not use: to read, and only to name. */
+static int try_old_open(void)
+{
+	return none(linux_open(arg[0], 0));
+}
+
+static int try_old_path(void)
+{
+	return none(linux_open(arg[0], 1));
 }
 
 static int try_append(void)
@@ -98,14 +110,24 @@ static struct sockaddr_in here(const char *port)
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-static int try_socket(void)
+/* socket:FAMILY:TYPE:PROTOCOL, all as numbers or one of the names below; what is not given is 0. */
+static int number_of(const char *text)
 {
-	return none(socket(AF_INET, SOCK_STREAM, 0));
+	static const struct {
+		const char *name;
+		int value;
+	} names[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}, {"stream", SOCK_STREAM}, {"dgram", SOCK_DGRAM},
+	    {"raw", SOCK_RAW}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP}, {"mptcp", 262}};
+
+	for (size_t i = 0; text && i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(names[i].name, text) == 0)
+			return names[i].value;
+	return text ? atoi(text) : 0;
 }
 
-static int try_packets(void)
+static int try_socket(void)
 {
-	return none(socket(AF_PACKET, SOCK_RAW, 0));
+	return none(socket(number_of(arg[0]), number_of(arg[1]), number_of(arg[2])));
 }
 
 static int try_connect(void)
@@ -145,6 +167,48 @@ static int try_sendto(void)
 	return sendto(made.udp, "x", 1, 0, (struct sockaddr *)&to, sizeof to) == 1 ? 0 : -1;
 }
 
+/* A connection without connect(2): TCP Fast Open, from a socket that listened. */
+static int fast_open(int fd, int (*give)(int fd, struct msghdr *m))
+{
+	struct sockaddr_in to = here(arg[0]);
+	char byte = 'x';
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1};
+
+	return give(fd, &m) < 0 && errno != EINPROGRESS ? -1 : 0;
+}
+
+static int give_msg(int fd, struct msghdr *m)
+{
+	return (int)sendmsg(fd, m, LINUX_FASTOPEN);
+}
+
+static int give_to(int fd, struct msghdr *m)
+{
+	return (int)sendto(fd, m->msg_iov->iov_base, 1, LINUX_FASTOPEN, m->msg_name, m->msg_namelen);
+}
+
+static int try_fast_listener(void)
+{
+	(void)shutdown(made.listening, SHUT_RD);
+	return fast_open(made.listening, give_msg);
+}
+
+static int try_fast_msg(void)
+{
+	return fast_open(made.tcp, give_msg);
+}
+
+static int try_fast_to(void)
+{
+	return fast_open(made.tcp, give_to);
+}
+
+static int try_fast_many(void)
+{
+	return fast_open(made.tcp, linux_fast_many);
+}
+
 static int try_tune(void)
 {
 	int on = 1;
@@ -181,85 +245,6 @@ static int try_linklocal(void)
 	return getnameinfo((struct sockaddr *)&in6, sizeof in6, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 ? 0 : -1;
 }
 
-/* ---- processes and memory ---- */
-
-static int try_exec(void)
-{
-	return execl("/bin/true", "true", (char *)NULL);
-}
-
-static int try_fork(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	return pid < 0 ? -1 : 0;
-}
-
-static void *nothing(void *given)
-{
-	return given;
-}
-
-static int try_thread(void)
-{
-	pthread_t t;
-	int rc = pthread_create(&t, NULL, nothing, NULL);
-
-	if (rc == 0)
-		return pthread_join(t, NULL) == 0 ? 0 : -1;
-	errno = rc;
-	return -1;
-}
-
-static int try_kill(void)
-{
-	return kill(getppid(), 0);
-}
-
-static int try_abort(void)
-{
-	abort();
-}
-
-static int try_memory(void)
-{
-	char *p = malloc(8 << 20);
-
-	if (!p)
-		return -1;
-	memset(p, 1, 8 << 20);
-	free(p);
-	return 0;
-}
-
-static int try_code(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? -1 : 0;
-}
-
-static int try_make_code(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? -1 : mprotect(p, 4096, PROT_READ | PROT_EXEC);
-}
-
-/* ---- the terminal ---- */
-
-static int try_foreground(void)
-{
-	return tcgetpgrp(0) < 0 && errno != ENOTTY ? -1 : 0;
-}
-
-static int try_type(void)
-{
-	return ioctl(0, TIOCSTI, "x");
-}
-
 /* ---- all of them ---- */
 
 static const struct {
@@ -267,12 +252,13 @@ static const struct {
 	int (*go)(void);
 } tries[] = {{"read", try_read}, {"append", try_append}, {"create", try_create}, {"remove", try_remove},
     {"rename", try_rename}, {"mkdir", try_mkdir}, {"stat", try_stat}, {"socket", try_socket},
-    {"packets", try_packets}, {"connect", try_connect}, {"bind", try_bind}, {"listen", try_listen},
+    {"connect", try_connect}, {"bind", try_bind}, {"listen", try_listen},
     {"accept", try_accept}, {"send", try_send}, {"sendto", try_sendto}, {"tune", try_tune}, {"tune-ip", try_tune_ip},
     {"resolve", try_resolve}, {"link-local", try_linklocal}, {"exec", try_exec}, {"fork", try_fork},
     {"thread", try_thread}, {"kill", try_kill}, {"abort", try_abort}, {"memory", try_memory}, {"code", try_code},
     {"make-code", try_make_code}, {"foreground", try_foreground}, {"type", try_type}, {"ptrace", linux_ptrace},
-    {"process-vm", linux_process_vm}, {"name", linux_name}};
+    {"process-vm", linux_process_vm}, {"name", linux_name}, {"fast-listener", try_fast_listener}, {"fast-msg", try_fast_msg},
+    {"fast-to", try_fast_to}, {"fast-many", try_fast_many}, {"old-open", try_old_open}, {"old-path", try_old_path}};
 
 static void prepare(void)
 {
@@ -289,6 +275,7 @@ static void prepare(void)
 }
 
 static enum sandbox_mode mode = SANDBOX_REQUIRE;
+static bool twice;
 
 static void enter(const struct sandbox_needs *needs)
 {
@@ -299,7 +286,7 @@ static void enter(const struct sandbox_needs *needs)
 		fprintf(stderr, "sandbox-try: %s\n", e.text);
 		_exit(error_status(e.code));
 	}
-	if (needs->again && sandbox_enter(&nothing_more, mode, &e) < 0)
+	if (twice && sandbox_enter(&nothing_more, mode, &e) < 0)
 		_exit(1);
 }
 
@@ -310,6 +297,7 @@ static void child(const struct sandbox_needs *needs, char *what)
 
 	arg[0] = strtok_r(NULL, ":", &save);
 	arg[1] = strtok_r(NULL, ":", &save);
+	arg[2] = strtok_r(NULL, ":", &save);
 	for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++)
 		if (strcmp(tries[i].name, name) == 0) {
 			linux_prepare(arg[0]);
@@ -388,7 +376,8 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"also", 1, NULL, 'l'}, {"bind", 1, NULL, 'b'},
 	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
-	    {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	    {"unix", 0, NULL, 'x'},
+	    {"again", 0, NULL, '1'}, {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
 	uint16_t ports[4];
 	struct sandbox_needs needs = {.ports = ports};
@@ -407,7 +396,9 @@ int main(int argc, char **argv)
 		case 'd': needs.directory = optarg; break;
 		case 'u': needs.removal = optarg; break;
 		case 'o': mode = SANDBOX_OFF; break;
-		case '2': needs.again = true; break;
+		case 'x': needs.connect = true; needs.unix_socket = true; break;
+		case '1': needs.again = true; break;
+		case '2': needs.again = twice = true; break;
 		case 't': times = atoi(optarg); break;
 		case 'n': return linux_deny(optarg, argv + optind);
 		default: return 2;
