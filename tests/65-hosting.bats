@@ -175,6 +175,7 @@ supervisor() {
 	export WATCHDOG_USEC=1000000
 	activated tcp -- -c 'env; ls /proc/self/fd'
 	CLIENT_STDIN=/dev/null client --trust any 127.0.0.1 "${PORTS[0]}"
+	says client.out VTOOLS_PEER_KEY
 	run ! grep -E "LISTEN_|NOTIFY_|WATCHDOG_" client.out
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 }

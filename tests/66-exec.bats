@@ -200,7 +200,7 @@ late_reader() {
 	kill -KILL "$CLIENT_PID"
 	ended "$LISTEN_PID" 6 vault-listen "$LISTEN_ERR"
 	told 1 fate term
-	! grep end fate
+	run ! grep end fate
 }
 
 @test "a command that does not listen to TERM gets KILL, its group as well, and still no end" {
@@ -222,7 +222,7 @@ late_reader() {
 	eventually 10 test -s pid
 	kill -KILL "$CLIENT_PID"
 	ended "$LISTEN_PID" 6 vault-listen "$LISTEN_ERR"
-	! kill -0 "$(cat pid)" 2>/dev/null
+	run ! kill -0 "$(cat pid)" 2>/dev/null
 }
 
 @test "a listener that is killed leaves no command behind, and none sees an end" {
@@ -236,7 +236,7 @@ late_reader() {
 	kill -KILL "$LISTEN_PID"
 	eventually 10 test ! -e "/proc/$helper/fd/0"
 	told 1 fate term
-	! grep end fate
+	run ! grep end fate
 	wait_for "$LISTEN_PID" 5
 	wait_for "$CLIENT_PID" 10
 	[ "$status" != 0 ]
@@ -251,7 +251,7 @@ late_reader() {
 	kill -KILL "$(helper_of)"
 	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
 	says "$LISTEN_ERR" 'the helper that runs commands has died'
-	! grep end fate
+	run ! grep end fate
 	wait_for "$CLIENT_PID" 10
 	[ "$status" != 0 ]
 }
@@ -265,7 +265,7 @@ late_reader() {
 	kill -TERM "$LISTEN_PID"
 	ended "$LISTEN_PID" 143 vault-listen "$LISTEN_ERR"
 	told 1 fate term
-	! grep end fate
+	run ! grep end fate
 	ended "$CLIENT_PID" 6 vault-connect client.err
 	# And one that finishes in time is not disturbed.
 	rm fate
@@ -292,7 +292,7 @@ late_reader() {
 	says client.out VTOOLS_REMOTE_ADDR=127.0.0.1 VTOOLS_LOCAL_ADDR=127.0.0.1 "VTOOLS_LOCAL_PORT=$LISTEN_PORT" \
 	    "VTOOLS_PEER_KEY=$CLIENT_KEY" "VTOOLS_PEER_NAME=Ada's laptop" VTOOLS_PROTOCOL=Noise_XX_25519_ KEPT=kept
 	grep -E '^VTOOLS_REMOTE_PORT=[1-9][0-9]*$' client.out
-	! grep -E '^(VTOOLS_OTHER|NOTIFY_SOCKET|CREDENTIALS_DIRECTORY|LISTEN_)' client.out
+	run ! grep -E '^(VTOOLS_OTHER|NOTIFY_SOCKET|CREDENTIALS_DIRECTORY|LISTEN_)' client.out
 	assert_equal "$(grep -c ^VTOOLS_ client.out)" 7
 }
 
@@ -310,6 +310,16 @@ late_reader() {
 	grep -E '^SigBlk:\s*0000000000000000$' client.out
 	grep -E '^NoNewPrivs:\s*0$' client.out
 	grep -E "^Max open files +$limit " client.out
+}
+
+@test "--user is for commands, too" {
+	[ "$(id -u)" = 0 ] || skip "NOT TESTED: needs root"
+	chmod 755 "$BATS_TEST_TMPDIR"
+	SERVE_AT="127.0.0.1 0" serve --user nobody -c 'id -un; cat /proc/self/status'
+	client 127.0.0.1 "$LISTEN_PORT"
+	expect_status 0 vault-connect client.err
+	assert_equal "$(head -n 1 client.out)" nobody
+	grep -E '^CapEff:\s*0+$' client.out
 }
 
 @test "its standard error is the listener's" {

@@ -129,7 +129,10 @@ static void tell(struct spawner *sp, uint32_t at, const struct spawn_news *news)
 
 /* ---- news ---- */
 
-/* Its commands are killed by the kernel (or, where that knows no such thing, live on without us). */
+/*
+ * Its commands are killed by the kernel (or, where that knows no such thing, live on without us): that has happened when
+ * it can be waited for. Before, their inputs must not be closed.
+ */
 static void lose(struct spawner *sp)
 {
 	const struct spawn_news killed = {.what = SPAWN_ENDED, .number = 9};
@@ -137,6 +140,7 @@ static void lose(struct spawner *sp)
 	ev_io_stop(sp->loop, &sp->readable);
 	ev_io_stop(sp->loop, &sp->writable);
 	sp->lost = true;
+	(void)waitpid(sp->pid, NULL, 0);
 	log_error("the helper that runs commands has died");
 	for (uint32_t i = 0; i < sp->slot_count; i++)
 		if (sp->slots[i].used)
@@ -301,7 +305,6 @@ struct spawner *spawner_start(const struct spawner_options *o, struct error *e)
 	if (pid == 0) {
 		free(sp);
 		spawner_serve(fds[1], o, &limit);
-		_exit(0);
 	}
 	close(fds[1]);
 	sp->fd = fds[0];

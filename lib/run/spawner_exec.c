@@ -17,8 +17,6 @@
 #define STATUS_NOT_FOUND 127
 #define DESCRIPTORS_MAX 65536 /* where they have to be closed one by one */
 
-extern char **environ;
-
 /* ---- the helper ---- */
 
 static void close_range_of(unsigned from, unsigned to)

@@ -80,16 +80,16 @@ static int report(const struct helper *h, uint32_t slot, enum spawn_what what, i
 
 /* ---- the end of a command ---- */
 
-static void finish(struct job *j)
+static void finish(struct helper *h, uint32_t slot)
 {
-	struct helper *h = j->helper;
+	struct job *j = h->jobs[slot];
 
+	h->jobs[slot] = NULL;
+	h->count--;
 	ev_timer_stop(h->loop, &j->timer);
 	if (j->input >= 0)
 		close(j->input);
-	(void)report(h, j->slot, SPAWN_ENDED, j->status, NULL);
-	h->jobs[j->slot] = NULL;
-	h->count--;
+	(void)report(h, slot, SPAWN_ENDED, j->status, NULL);
 	free(j);
 	if (h->alone && h->count == 0)
 		ev_break(h->loop, EVBREAK_ALL);
@@ -117,7 +117,7 @@ static void on_time(struct ev_loop *loop, ev_timer *w, int events)
 	if (late)
 		kill_group(j, SIGKILL);
 	if (j->reaped && (late || !group_lives(j)))
-		finish(j);
+		finish(j->helper, j->slot);
 	else if (late) /* the command itself will be waited for */
 		ev_timer_stop(loop, w);
 }
@@ -137,22 +137,22 @@ static void stop_job(struct job *j)
 }
 
 /* One that was killed may have left others in its group, which must see no end of the input either. */
-static void reap(struct job *j, int status)
+static void reap(struct helper *h, uint32_t slot, int status)
 {
-	struct ev_loop *loop = j->helper->loop;
+	struct job *j = h->jobs[slot];
 
 	j->status = status;
 	j->reaped = true;
 	if (!j->killing || !group_lives(j)) {
-		finish(j);
+		finish(h, slot);
 		return;
 	}
 	if (j->until > clock_ms() + ORPHAN_MS)
 		j->until = clock_ms() + ORPHAN_MS;
-	ev_now_update(loop);
-	ev_timer_stop(loop, &j->timer);
+	ev_now_update(h->loop);
+	ev_timer_stop(h->loop, &j->timer);
 	ev_timer_set(&j->timer, LOOK_SECONDS, LOOK_SECONDS);
-	ev_timer_start(loop, &j->timer);
+	ev_timer_start(h->loop, &j->timer);
 }
 
 static void on_ended(struct ev_loop *loop, ev_signal *w, int events)
@@ -166,7 +166,7 @@ static void on_ended(struct ev_loop *loop, ev_signal *w, int events)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (uint32_t i = 0; i < h->room; i++)
 			if (h->jobs[i] && h->jobs[i]->pid == pid && !h->jobs[i]->reaped) {
-				reap(h->jobs[i], status);
+				reap(h, i, status);
 				break;
 			}
 }
@@ -387,7 +387,7 @@ void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit 
 	spawner_clean(fd);
 	if (privileges_drop(o->user, o->root, &e) < 0) {
 		log_error("%s", e.text);
-		return;
+		_exit(1);
 	}
 	if (o->keys_path)
 		h.keys_path = privileges_path(o->root, o->keys_path);
@@ -396,7 +396,7 @@ void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit 
 #endif
 	h.loop = ev_loop_new(EVFLAG_NOENV);
 	if (!h.loop)
-		return;
+		_exit(1);
 	ev_io_init(&h.readable, on_request, fd, EV_READ);
 	ev_signal_init(&h.ended, on_ended, SIGCHLD);
 	h.readable.data = h.ended.data = &h;
@@ -407,4 +407,5 @@ void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit 
 	ev_loop_destroy(h.loop);
 	trust_free(&h.keys);
 	free(h.jobs);
+	_exit(0);
 }

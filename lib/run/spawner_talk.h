@@ -29,7 +29,7 @@ struct spawner_report {
 };
 
 /* The helper's life, from fork() to its end. ${limit}: how many descriptors a command may have. */
-void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit *limit);
+void spawner_serve(int fd, const struct spawner_options *o, const struct rlimit *limit) __attribute__((noreturn));
 
 /* In the helper: only standard error and ${fd} stay, and the environment that commands get. */
 void spawner_clean(int fd);
