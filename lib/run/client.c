@@ -362,7 +362,9 @@ static int choose_protocol(struct client *c, struct error *e)
 	if (noise_protocol_psk_count(&c->protocol) == 0 && o->stream.psk)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--psk-file and --protocol %s cannot be used together: the pattern has no psk",
 		    name);
-	if (noise_protocol_needs_remote(&c->protocol, true) && (!c->has_expected || c->protocol.dh != DH_25519))
+	if (noise_protocol_needs_remote(&c->protocol, true) && c->protocol.dh != DH_25519)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s: identities are X25519, nobody could know a 448 key", name);
+	if (noise_protocol_needs_remote(&c->protocol, true) && !c->has_expected)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs the server's X25519 key: give --remote-key", name);
 	if (noise_protocol_needs_remote(&c->protocol, false))
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL,
