@@ -8,8 +8,8 @@
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
  * NEED is --accept, --connect PORT, --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
- * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there is none. TRY is a name from the table
- * below, with arguments after colons.
+ * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there
+ * is none. TRY is a name from the table below, with arguments after colons.
  */
 #include <errno.h>
 #include <fcntl.h>
