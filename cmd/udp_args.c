@@ -69,8 +69,7 @@ void udp_args_init(struct udp_args *u)
 {
 	struct udp_options *o = &u->run;
 
-	memset(u, 0, sizeof *u);
-	u->run.framing = FRAMING_LINES;
+	*u = (struct udp_args){.run.framing = FRAMING_LINES};
 	o->socket.family = AF_UNSPEC;
 	o->at.any_host = true;
 	o->at.port = PORT_DEFAULT;

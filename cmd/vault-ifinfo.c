@@ -289,7 +289,7 @@ int main(int argc, char **argv)
 	/* Options */
 	while ((option = common_next(&args)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, help);
+			return common_help(PROG, (const char *const[]){help, NULL});
 		if (option == 'V')
 			return common_version(PROG, WITH_LIBMNL ? "libmnl" : NULL);
 		status = options_take(&opts, option, &args);

@@ -51,7 +51,7 @@ only_locked() {
 		hold open 'some data'
 		psk=()
 		[ $wire != psk ] || psk=(--psk-file psk)
-		[ $wire = psk ] || psk=(--wire $wire --protocol XX)
+		[ $wire = psk ] || psk=(--wire "$wire" --protocol XX)
 		serve "${psk[@]}"
 		only_locked "$LISTEN_PID" "${server[@]}"
 		CLIENT_STDIN=open start_client "${psk[@]}" -r "$SERVER_KEY" "$PWD/sock"

@@ -576,6 +576,14 @@ says_and_leaves() {
 		assert_line --partial "does not prove the server's key"
 		run -2 bounded 10 vault_listen --wire vault-tcp --protocol $p 0
 	done
+	# Nor those that want a key to be known that nobody could know.
+	built_in Noise_NN_448_AESGCM_SHA512 || return 0
+	for p in NK XK IK; do
+		run -2 bounded 10 vault_connect --wire vault-tcp --protocol Noise_${p}_448_AESGCM_SHA512 -r "$SERVER_KEY" 127.0.0.1 1
+		assert_line --partial 'nobody could know a 448 key'
+	done
+	run -2 bounded 10 vault_connect --wire vault-tcp --protocol KN 127.0.0.1 1
+	run -2 bounded 10 vault_listen --wire vault-tcp --protocol KN 0
 }
 
 @test "a server that does not allow us: 6, or 0 with a word about it if nothing was sent" {
@@ -587,6 +595,14 @@ says_and_leaves() {
 	peer_listens --protocol Noise_XX_25519_AESGCM_SHA512 --allow "$SERVER_KEY"
 	CLIENT_STDIN=day raw_client --protocol XX -r "$PEER_KEY"
 	expect_status 6 vault-connect client.err
+	says client.err "may not accept this side's key"
+	# Ours says it by a reset.
+	: >"$SERVER_DIR/authorized_keys"
+	raw_listener --protocol XX --max-failures 1
+	CLIENT_STDIN=day raw_client_at "$LISTEN_PORT" --protocol XX -r "$SERVER_KEY"
+	expect_status 6 vault-connect client.err
+	says client.err "may not accept this side's key"
+	ended "$LISTEN_PID" 5 vault-listen "$LISTEN_ERR"
 	peer_listens --protocol Noise_XX_25519_AESGCM_SHA512 --allow "$CLIENT_KEY"
 	CLIENT_STDIN=day raw_client --protocol XX -r "$PEER_KEY" --quiet
 	expect_status 0 vault-connect client.err

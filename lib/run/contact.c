@@ -36,7 +36,9 @@ int contact_choose(struct contact *k, struct error *e)
 	if (noise_protocol_psk_count(&k->protocol) == 0 && o->stream.psk)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--psk-file and --protocol %s cannot be used together: the pattern has no psk",
 		    name);
-	if (noise_protocol_needs_remote(&k->protocol, true) && (!k->has_expected || k->protocol.dh != DH_25519))
+	if (noise_protocol_needs_remote(&k->protocol, true) && k->protocol.dh != DH_25519)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s: identities are X25519, nobody could know a 448 key", name);
+	if (noise_protocol_needs_remote(&k->protocol, true) && !k->has_expected)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs the server's X25519 key: give --remote-key", name);
 	if (noise_protocol_needs_remote(&k->protocol, false))
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL,

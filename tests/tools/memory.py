@@ -3,7 +3,7 @@
 
     memory.py PID HEX...    a line 'N locked' or 'N open' for each place, N counting the arguments from 0
 
-Status 3: the memory of that process cannot be read here.
+Status 3: the memory of that process cannot be read here, or is that of a sanitizer, too much to be read.
 """
 
 import re
@@ -29,6 +29,8 @@ def main(argv):
     pid, wanted = argv[0], [bytes.fromhex(h) for h in argv[1:]]
     try:
         areas = mappings(pid)
+        if max(end - start for start, end, _ in areas) > 1 << 34:
+            return 3
         with open("/proc/%s/mem" % pid, "rb", buffering=0) as memory:
             for start, end, locked in areas:
                 try:

@@ -8,14 +8,12 @@
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
  * NEED is --accept, --connect PORT, --also PORT (up to four more), --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
- * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there is none. TRY is a name from the table
- * below, with arguments after colons.
+ * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there
+ * is none. TRY is a name from the table below, with arguments after colons.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,38 +30,27 @@
 
 #include "run/sandbox.h"
 #include "sandbox-try_linux.h"
-#include "sandbox-try_process.h"
+#include "sandbox-try_net.h"
 
-/* Made before the sandbox is entered, like the tools' own descriptors. */
-static struct {
-	int tcp, udp, listening, pair[2];
-} made;
-
-static const char *arg[3]; /* of the try, NULL if there is none */
-
-static int none(int fd)
-{
-	if (fd < 0)
-		return -1;
-	return close(fd);
-}
+struct made made;
+const char *arg[3];
 
 /* ---- files ---- */
 
 static int try_read(void)
 {
-	return none(open(arg[0], O_RDONLY | O_CLOEXEC));
+	return net_none(open(arg[0], O_RDONLY | O_CLOEXEC));
 }
 
 /* open(2) itself, which the C library may or may not use: to read, and only to name. */
 static int try_old_open(void)
 {
-	return none(linux_open(arg[0], 0));
+	return net_none(linux_open(arg[0], 0));
 }
 
 static int try_old_path(void)
 {
-	return none(linux_open(arg[0], 1));
+	return net_none(linux_open(arg[0], 1));
 }
 
 static int try_append(void)
@@ -77,7 +64,7 @@ static int try_append(void)
 
 static int try_create(void)
 {
-	return none(open(arg[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	return net_none(open(arg[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
 
 static int try_remove(void)
@@ -102,147 +89,83 @@ static int try_stat(void)
 	return stat(arg[0], &st);
 }
 
-/* ---- the network ---- */
+/* ---- processes and memory ---- */
 
-static struct sockaddr_in here(const char *port)
+static int try_exec(void)
 {
-	return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	return execl("/bin/true", "true", (char *)NULL);
 }
 
-/* socket:FAMILY:TYPE:PROTOCOL, all as numbers or one of the names below; what is not given is 0. */
-static int number_of(const char *text)
+static int try_fork(void)
 {
-	static const struct {
-		const char *name;
-		int value;
-	} names[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {"unix", AF_UNIX}, {"stream", SOCK_STREAM}, {"dgram", SOCK_DGRAM},
-	    {"raw", SOCK_RAW}, {"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP}, {"mptcp", 262}};
+	pid_t pid = fork();
 
-	for (size_t i = 0; text && i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(names[i].name, text) == 0)
-			return names[i].value;
-	return text ? atoi(text) : 0;
+	if (pid == 0)
+		_exit(0);
+	return pid < 0 ? -1 : 0;
 }
 
-static int try_socket(void)
+static void *nothing(void *given)
 {
-	return none(socket(number_of(arg[0]), number_of(arg[1]), number_of(arg[2])));
+	return given;
 }
 
-static int try_connect(void)
+static int try_thread(void)
 {
-	struct sockaddr_in to = here(arg[0]);
-
-	return connect(made.tcp, (struct sockaddr *)&to, sizeof to);
-}
-
-static int try_bind(void)
-{
-	struct sockaddr_in at = here(arg[0]);
-
-	return bind(made.tcp, (struct sockaddr *)&at, sizeof at);
-}
-
-static int try_listen(void)
-{
-	return listen(made.tcp, 1);
-}
-
-/* Nobody is there: to be told so is to be allowed. */
-static int try_accept(void)
-{
-	return accept4(made.listening, NULL, NULL, SOCK_NONBLOCK) < 0 && errno == EAGAIN ? 0 : -1;
-}
-
-static int try_send(void)
-{
-	return send(made.pair[0], "x", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-}
-
-static int try_sendto(void)
-{
-	struct sockaddr_in to = here("9");
-
-	return sendto(made.udp, "x", 1, 0, (struct sockaddr *)&to, sizeof to) == 1 ? 0 : -1;
-}
-
-/* A connection without connect(2): TCP Fast Open, from a socket that listened. */
-static int fast_open(int fd, int (*give)(int fd, struct msghdr *m))
-{
-	struct sockaddr_in to = here(arg[0]);
-	char byte = 'x';
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1};
-
-	return give(fd, &m) < 0 && errno != EINPROGRESS ? -1 : 0;
-}
-
-static int give_msg(int fd, struct msghdr *m)
-{
-	return (int)sendmsg(fd, m, LINUX_FASTOPEN);
-}
-
-static int give_to(int fd, struct msghdr *m)
-{
-	return (int)sendto(fd, m->msg_iov->iov_base, 1, LINUX_FASTOPEN, m->msg_name, m->msg_namelen);
-}
-
-static int try_fast_listener(void)
-{
-	(void)shutdown(made.listening, SHUT_RD);
-	return fast_open(made.listening, give_msg);
-}
-
-static int try_fast_msg(void)
-{
-	return fast_open(made.tcp, give_msg);
-}
-
-static int try_fast_to(void)
-{
-	return fast_open(made.tcp, give_to);
-}
-
-static int try_fast_many(void)
-{
-	return fast_open(made.tcp, linux_fast_many);
-}
-
-static int try_tune(void)
-{
-	int on = 1;
-
-	return setsockopt(made.tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-}
-
-static int try_tune_ip(void)
-{
-	int ttl = 64;
-
-	return setsockopt(made.tcp, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
-}
-
-static int try_resolve(void)
-{
-	struct addrinfo *list;
-	int rc = getaddrinfo(arg[0], NULL, NULL, &list);
+	pthread_t t;
+	int rc = pthread_create(&t, NULL, nothing, NULL);
 
 	if (rc == 0)
-		freeaddrinfo(list);
-	else if (rc != EAI_SYSTEM)
-		errno = ENOENT;
-	return rc == 0 ? 0 : -1;
+		return pthread_join(t, NULL) == 0 ? 0 : -1;
+	errno = rc;
+	return -1;
 }
 
-/* The C library asks for the interface's name, and can do without. */
-static int try_linklocal(void)
+static int try_kill(void)
 {
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = 1};
-	char text[128];
+	return kill(getppid(), 0);
+}
 
-	inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr);
-	return getnameinfo((struct sockaddr *)&in6, sizeof in6, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 ? 0 : -1;
+static int try_abort(void)
+{
+	abort();
+}
+
+static int try_memory(void)
+{
+	char *p = malloc(8 << 20);
+
+	if (!p)
+		return -1;
+	memset(p, 1, 8 << 20);
+	free(p);
+	return 0;
+}
+
+static int try_code(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : 0;
+}
+
+static int try_make_code(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+/* ---- the terminal ---- */
+
+static int try_foreground(void)
+{
+	return tcgetpgrp(0) < 0 && errno != ENOTTY ? -1 : 0;
+}
+
+static int try_type(void)
+{
+	return ioctl(0, TIOCSTI, "x");
 }
 
 /* ---- all of them ---- */
@@ -251,28 +174,14 @@ static const struct {
 	const char *name;
 	int (*go)(void);
 } tries[] = {{"read", try_read}, {"append", try_append}, {"create", try_create}, {"remove", try_remove},
-    {"rename", try_rename}, {"mkdir", try_mkdir}, {"stat", try_stat}, {"socket", try_socket},
-    {"connect", try_connect}, {"bind", try_bind}, {"listen", try_listen},
-    {"accept", try_accept}, {"send", try_send}, {"sendto", try_sendto}, {"tune", try_tune}, {"tune-ip", try_tune_ip},
-    {"resolve", try_resolve}, {"link-local", try_linklocal}, {"exec", try_exec}, {"fork", try_fork},
+    {"rename", try_rename}, {"mkdir", try_mkdir}, {"stat", try_stat}, {"socket", net_socket},
+    {"connect", net_connect}, {"bind", net_bind}, {"listen", net_listen},
+    {"accept", net_accept}, {"send", net_send}, {"sendto", net_sendto}, {"tune", net_tune}, {"tune-ip", net_tune_ip},
+    {"resolve", net_resolve}, {"link-local", net_linklocal}, {"exec", try_exec}, {"fork", try_fork},
     {"thread", try_thread}, {"kill", try_kill}, {"abort", try_abort}, {"memory", try_memory}, {"code", try_code},
     {"make-code", try_make_code}, {"foreground", try_foreground}, {"type", try_type}, {"ptrace", linux_ptrace},
-    {"process-vm", linux_process_vm}, {"name", linux_name}, {"fast-listener", try_fast_listener}, {"fast-msg", try_fast_msg},
-    {"fast-to", try_fast_to}, {"fast-many", try_fast_many}, {"old-open", try_old_open}, {"old-path", try_old_path}};
-
-static void prepare(void)
-{
-	struct sockaddr_in any = here("0");
-
-	made.tcp = socket(AF_INET, SOCK_STREAM, 0);
-	made.udp = socket(AF_INET, SOCK_DGRAM, 0);
-	made.listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (bind(made.listening, (struct sockaddr *)&any, sizeof any) < 0 || listen(made.listening, 1) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, made.pair) < 0) {
-		perror("sandbox-try");
-		exit(1);
-	}
-}
+    {"process-vm", linux_process_vm}, {"name", linux_name}, {"fast-listener", net_fast_listener}, {"fast-msg", net_fast_msg},
+    {"fast-to", net_fast_to}, {"fast-many", net_fast_many}, {"old-open", try_old_open}, {"old-path", try_old_path}};
 
 static enum sandbox_mode mode = SANDBOX_REQUIRE;
 static bool twice;
@@ -405,7 +314,7 @@ int main(int argc, char **argv)
 		}
 	if (times > 0)
 		return measure(&needs, times);
-	prepare();
+	net_prepare();
 	for (int i = optind; i < argc; i++)
 		if (try_one(&needs, argv[i]))
 			return 1;
