@@ -284,6 +284,19 @@ imitate() {
 	cmp in client.out
 }
 
+@test "a code is a rule who may connect: a command for the one client that knows it" {
+	offer -c 'tr a-z A-Z; exit 3'
+	CLIENT_STDIN=in client --code-file code --exec-status "$AT"
+	expect_status 3 vault-connect client.err
+	assert_equal "$(cat client.out)" 'WHAT IS SENT'
+	wait_for "$LISTEN_PID" 20
+	! grep -qaF "$CODE" client.out
+	offer -c 'env; cat /proc/$PPID/cmdline'
+	CLIENT_STDIN=in meet 0 0 --code-file code "$AT"
+	grep -q '^VTOOLS_REMOTE_ADDR' client.out
+	! grep -qaF -e "$CODE" -e "${CODE/-/}" client.out || fail 'the command has it in its environment'
+}
+
 @test "one side with a code, the other without: both are told what to do" {
 	keys
 	serve --anonymous --max-failures 1
@@ -443,7 +456,7 @@ holds() {
 		assert_failure 2
 		assert_output --partial 'cannot be used together'
 	done
-	for args in -k --hub --echo; do
+	for args in -k --hub --echo '--forward 7000'; do
 		run bounded 5 vault_listen --code $args "$AT"
 		assert_failure 2
 		assert_output --partial 'for one client'
