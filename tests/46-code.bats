@@ -231,6 +231,44 @@ told_of() { assert_equal "$(grep -c 'a wrong code was tried' "$2")" "$1"; }
 	assert_output --partial 'list:1:'
 }
 
+# struck FAULT EXPECTED: a listener that remembers, with this fault in the calls about its list. EXPECTED: the lines that
+# the list may then have.
+struck() {
+	: >listen.err
+	XDG_CONFIG_HOME=$PWD/server spawn strace -qq -o trace -P "$PWD/list" -e "inject=$1" "$VT_BIN/vault-listen" --code --remember \
+	    -a "$PWD/list" "$AT" <in >listen.out 2>listen.err
+	eventually 20 grep -q 'one-time code' listen.err
+	write_code "$(sed -nE 's/.*one-time code ([^,]*),.*/\1/p' listen.err)"
+	client --code-file code --copy-id "$AT"
+	TOLD=$status
+	wait_for "$SPAWN_PID" 20
+	grep -qE '\(INJECTED\)|killed by SIGKILL' trace || fail "$1: nothing happened"
+	# What stands there is whole: it is read line by line, and what was there first is there still.
+	[[ $(wc -l <list) =~ ^($2)$ ]] || fail "$1: $(cat list)"
+	assert_equal "$(head -n 1 list)" "$SERVER_KEY me"
+	serve -a list --accept-timeout 1ms
+	ended "$LISTEN_PID" 4 vault-listen "$LISTEN_ERR"
+}
+
+@test "killed or out of room at any call about the list: never half a line, never one lost" {
+	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about faults at every call"
+	strace -qq -o strace.try -e inject=getppid:error=EPERM true 2>/dev/null || skip "strace DOES NOT WORK here: nothing is known about faults"
+	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
+	keys
+	local fault
+	for fault in openat:signal=KILL:when=4 flock:signal=KILL:when=2 lseek:signal=KILL write:signal=KILL close:signal=KILL:when=4 \
+	    write:error=ENOSPC write:error=EIO flock:error=ENOLCK:when=2; do
+		echo "$SERVER_KEY me" >list
+		chmod 600 list
+		rm -f "$AT"
+		struck "$fault" '1|2'
+	done
+	echo "$SERVER_KEY me" >list
+	struck write:error=ENOSPC 1
+	says client.err "did not remember this side's key"
+	assert_equal "$TOLD" 7
+}
+
 @test "a right code does not help a server whose remembered key has changed" {
 	keys
 	echo "$AT $CLIENT_KEY" >"$CLIENT_DIR/known_hosts"
