@@ -82,6 +82,7 @@ int common_port(uint16_t *out, const char *text, bool zero, char why[COMMON_WHY_
 int common_opt_int(const struct common_args *a, int64_t *out, int64_t min, int64_t max);
 int common_opt_duration(const struct common_args *a, int64_t *out);
 int common_opt_size(const struct common_args *a, uint64_t *out, uint64_t min, uint64_t max);
+int common_opt_fd(const struct common_args *a, int *out); /* of a descriptor that is open */
 int common_opt_port(const struct common_args *a, uint16_t *out, bool zero);
 
 /* ---- output and exit ---- */

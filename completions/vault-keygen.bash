@@ -17,17 +17,18 @@ _vault_keygen() {
 		mapfile -t COMPREPLY < <(compgen -W 'ed25519 x25519' -- "$cur")
 		return
 		;;
-	-f | --file | --check)
+	-f | --file | --check | --passphrase-file)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-C | --comment)
+	-C | --comment | --passphrase-fd)
 		COMPREPLY=()
 		return
 		;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -y --public -l --fingerprint --check
+	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -N --passphrase -p --change-passphrase
+		--passphrase-file --passphrase-fd -y --public -l --fingerprint --check
 		--psk --import --export --part --force --json -h --help -V --version' -- "$cur")
 }
 

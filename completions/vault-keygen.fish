@@ -3,6 +3,10 @@
 complete -c vault-keygen -f
 complete -c vault-keygen -s f -l file -r -F -d 'Key file instead of the default one'
 complete -c vault-keygen -s C -l comment -x -d 'Comment of a new key'
+complete -c vault-keygen -s N -l passphrase -d 'Lock the new key with a passphrase'
+complete -c vault-keygen -s p -l change-passphrase -d 'Change the passphrase of a key'
+complete -c vault-keygen -l passphrase-file -r -F -d 'The passphrase is the first line of a file'
+complete -c vault-keygen -l passphrase-fd -x -d 'The same from a descriptor'
 complete -c vault-keygen -s y -l public -d 'Print the public key of a secret key'
 complete -c vault-keygen -s l -l fingerprint -d 'Print fingerprint, public key and comment'
 complete -c vault-keygen -l check -r -F -d 'Say what a file is and whether it is in order'

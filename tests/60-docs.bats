@@ -268,6 +268,9 @@ identities() {
 	run -0 bash -c "$(recipe keys-show)"
 	assert_output --regexp "^([a-z2-7]{4}-){5}[a-z2-7]{4} $(cat printed)\$"
 	vault-keygen -f alice -C alice >/dev/null
+	(umask 077 && echo 'far away' >secret.txt)
+	bash -c "$(recipe keys-passphrase)"
+	bounded 20 vault_keygen --check vacation --passphrase-file secret.txt | grep 'locked with a passphrase'
 	bash -c "$(recipe keys-authorize)"
 	cp "$CONFIG/identity.pub" here/server.pub
 	receiver "$(recipe file-receive)"
