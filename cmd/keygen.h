@@ -34,11 +34,15 @@ const char *keygen_path(const struct keygen_opts *o, char room[KEYFILE_PATH_MAX]
 void keygen_line(const struct identity_facts *f, bool fingerprint);
 json_t *keygen_facts(const struct identity_facts *f);
 
+/* The key on standard input, in the format and of the part asked for; ${k}'s form says which half. */
+int keygen_import(const struct keygen_opts *o, struct key *k, char comment[KEYFILE_COMMENT_MAX], struct error *e);
+
 /* The jobs: 0, or -1 with the reason. */
 int keygen_create(struct keygen_opts *o, struct error *e);
 int keygen_change(struct keygen_opts *o, struct error *e);
 int keygen_show(struct keygen_opts *o, struct error *e);
 int keygen_check(struct keygen_opts *o, struct error *e);
+int keygen_import_public(struct keygen_opts *o, struct error *e);
 int keygen_export(struct keygen_opts *o, struct error *e);
 
 #endif

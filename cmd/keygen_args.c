@@ -1,6 +1,7 @@
 /* keygen, the command line. */
 #include <string.h>
 
+#include "crypto/keyforeign.h"
 #include "keygen.h"
 #include "run/printable.h"
 
@@ -11,6 +12,7 @@ static const char help[] =
     "       vault-keygen --check FILE [--json]\n"
     "       vault-keygen --psk [-N] [-f FILE] [--json]\n"
     "       vault-keygen --import FORMAT [--part PART | --psk] [-N] [-f FILE] < SECRET\n"
+    "       vault-keygen -y --import FORMAT [--part PART] [-f FILE] < PUBLIC\n"
     "       vault-keygen --export FORMAT [--part PART | --psk] [-y] [-f FILE]\n"
     "Make, show, check and convert keys. Without options: make an identity, write it to\n"
     "~/.config/vault-tools/identity and identity.pub, and print the public key.\n"
@@ -29,7 +31,8 @@ static const char help[] =
     "  -l, --fingerprint     print fingerprint, public key and comment of a key\n"
     "      --check FILE      say what FILE is and whether it is in order\n"
     "      --psk             a pre-shared key, to standard output or to -f FILE\n"
-    "      --import FORMAT   read a secret from standard input: raw, hex, base64, wireguard\n"
+    "      --import FORMAT   read a secret from standard input, or with -y a public key: raw, hex,\n"
+    "                        base64, wireguard, pem, openssh, age; with -y also minisign, signify\n"
     "      --export FORMAT   print a secret, or with -y the public key, in that format\n"
     "      --part PART       which key is meant: ed25519 (default) or x25519 (wireguard)\n"
     "      --force           replace existing files; show a secret on a terminal\n"
@@ -74,7 +77,7 @@ static int options_word(const struct common_args *a, const char *const *names, i
 static enum key_format options_format(const struct common_args *a)
 {
 	return (enum key_format)options_word(a, keyformat_names, FORMAT_COUNT,
-	    "none of raw, hex, base64, wireguard");
+	    "none of raw, hex, base64, wireguard, pem, openssh, age, minisign, signify");
 }
 
 static int options_comment(struct keygen_opts *o, const struct common_args *a)
@@ -149,19 +152,39 @@ static int options_conflicts(const struct keygen_opts *o)
 	const char *dash = file && !strcmp(o->file, "-") ? "-f -" : NULL;
 	const char *stdin_fd = o->from.fd == 0 ? "--passphrase-fd 0" : NULL;
 	const char *raw = o->export == FORMAT_RAW ? "--export raw" : NULL;
+	const char *foreign = keyforeign_is(o->import) ? "--import" : keyforeign_is(o->export) ? "--export" : NULL;
 	const char *const pairs[][2] = {
-	    {y, l}, {y, check}, {y, psk}, {y, import}, {l, check}, {l, psk}, {l, import}, {l, export},
+	    {y, l}, {y, check}, {y, psk}, {l, check}, {l, psk}, {l, import}, {l, export},
 	    {check, psk}, {check, import}, {check, export}, {check, file}, {import, export},
-	    {comment, y}, {comment, l}, {comment, check}, {comment, export}, {psk, part},
+	    {comment, y && !import ? y : NULL}, {comment, l}, {comment, check}, {comment, export}, {psk, part},
 	    {change, lock}, {change, y}, {change, l}, {change, check}, {change, psk}, {change, import}, {change, export},
 	    {change, comment}, {change, part}, {change, force}, {change, dash}, {lock, y}, {lock, l}, {lock, check}, {lock, export},
 	    {from_file, from_fd}, {from, y}, {from, l}, {stdin_fd, import},
-	    {output, json}, {raw, json}, {force, y && !export ? y : NULL}, {force, l}, {force, check},
+	    {output, json}, {raw, json}, {force, y && !export && !import ? y : NULL}, {foreign, psk}, {force, l}, {force, check},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		if (common_conflict(KEYGEN_PROG, pairs[i][0], pairs[i][1]))
 			return COMMON_USAGE;
+	return 0;
+}
+
+/* Most of the others have keys of one kind. */
+static int options_format_part(struct keygen_opts *o)
+{
+	enum key_format format = o->import ? o->import : o->export;
+	bool edwards = format == FORMAT_OPENSSH || format == FORMAT_MINISIGN || format == FORMAT_SIGNIFY;
+	bool x = format == FORMAT_WIREGUARD || format == FORMAT_AGE;
+
+	if ((format == FORMAT_MINISIGN || format == FORMAT_SIGNIFY) && !o->public)
+		return common_usage(KEYGEN_PROG, "%s %s is for public keys only: add -y", o->import ? "--import" : "--export",
+		    keyformat_names[format]);
+	if (edwards && o->part == PART_X25519)
+		return common_usage(KEYGEN_PROG, "--part: %s has no x25519 keys", keyformat_names[format]);
+	if (x && o->part == PART_ED25519)
+		return common_usage(KEYGEN_PROG, "--part: %s has no ed25519 keys", keyformat_names[format]);
+	if (x)
+		o->part = PART_X25519;
 	return 0;
 }
 
@@ -176,12 +199,7 @@ static int options_check(struct keygen_opts *o)
 		return common_usage(KEYGEN_PROG, "--part needs --import or --export");
 	if (o->psk && o->export && !o->file)
 		return common_usage(KEYGEN_PROG, "--psk --export needs -f FILE, the key to be exported");
-	if ((o->import == FORMAT_WIREGUARD || o->export == FORMAT_WIREGUARD) && !o->psk) {
-		if (o->part == PART_ED25519)
-			return common_usage(KEYGEN_PROG, "--part: WireGuard has no ed25519 keys");
-		o->part = PART_X25519;
-	}
-	return 0;
+	return o->psk ? 0 : options_format_part(o);
 }
 
 int keygen_args(struct keygen_opts *o, int argc, char **argv, int *status)

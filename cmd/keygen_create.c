@@ -5,11 +5,12 @@
 #include "crypto/secret.h"
 #include "keygen.h"
 
-static int create_key(const struct keygen_opts *o, struct key *k, struct error *e)
+/* ${comment}: what an imported one has. */
+static int create_key(const struct keygen_opts *o, struct key *k, char comment[KEYFILE_COMMENT_MAX], struct error *e)
 {
 	k->form = o->psk ? KEY_PSK : o->part == PART_X25519 ? KEY_XSECRET : KEY_SECRET;
 	if (o->import)
-		return identity_import(k, o->import, STDIN_FILENO, "standard input", e);
+		return keygen_import(o, k, comment, e);
 	secret_rng.fill(secret_rng.ctx, k->bytes, KEY_BYTES);
 	return 0;
 }
@@ -88,11 +89,11 @@ int keygen_create(struct keygen_opts *o, struct error *e)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	if (!o->file && !print && keyfile_path(path, "identity", e))
 		goto out;
-	if ((!print && create_possible(o, to, e)) || create_key(o, k, e))
+	if ((!print && create_possible(o, to, e)) || create_key(o, k, comment, e))
 		goto out;
 	if (o->comment)
 		snprintf(comment, sizeof(comment), "%s", o->comment);
-	else if (!o->psk)
+	else if (!o->psk && !comment[0])
 		identity_comment(comment);
 	identity_now(created);
 	if (o->lock) {

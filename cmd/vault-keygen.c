@@ -8,7 +8,9 @@ static int run(struct keygen_opts *o)
 	int (*what)(struct keygen_opts *, struct error *) = keygen_create;
 	int rc;
 
-	if (o->export)
+	if (o->import && o->public)
+		what = keygen_import_public;
+	else if (o->export)
 		what = keygen_export;
 	else if (o->change)
 		what = keygen_change;

@@ -10,7 +10,7 @@ _vault_keygen() {
 	fi
 	case $prev in
 	--import | --export)
-		mapfile -t COMPREPLY < <(compgen -W 'raw hex base64 wireguard' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'raw hex base64 wireguard pem openssh age minisign signify' -- "$cur")
 		return
 		;;
 	--part)

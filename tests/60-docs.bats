@@ -272,6 +272,11 @@ identities() {
 	bash -c "$(recipe keys-passphrase)"
 	bounded 20 vault_keygen --check vacation --passphrase-file secret.txt | grep 'locked with a passphrase'
 	bash -c "$(recipe keys-authorize)"
+	cp alice.pub carol.pub && vault-keygen -y -f carol.pub --export openssh >carol.ssh && mv carol.ssh carol.pub
+	cp "$CONFIG/authorized_keys" before
+	bash -c "$(recipe keys-ssh)"
+	diff <(cat before alice.pub) "$CONFIG/authorized_keys"
+	cp before "$CONFIG/authorized_keys"
 	cp "$CONFIG/identity.pub" here/server.pub
 	receiver "$(recipe file-receive)"
 	run bounded 30 bash -c "cd here && $(recipe keys-pin)"

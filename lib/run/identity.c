@@ -1,7 +1,6 @@
 #include "identity.h"
 
 #include <pwd.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,8 +8,6 @@
 
 #include "crypto/secret.h"
 #include "printable.h"
-
-#define IMPORT_MAX 256 /* bytes: more than any format has */
 
 int identity_facts(struct identity_facts *f, const struct key *k, const char *comment, struct error *e)
 {
@@ -127,6 +124,16 @@ int identity_rewrite(const char *path, const struct key *k, const struct identit
 	return identity_put(path, NULL, k, how, true, e);
 }
 
+int identity_write_public(const char *path, const struct key *k, const char *comment, bool force, struct error *e)
+{
+	const struct identity_new how = {.comment = comment};
+	char line[IDENTITY_TEXT_MAX];
+	struct keyfile_new file = {path, line, 0, 0644};
+
+	file.len = (size_t)identity_line(line, sizeof(line), k, &how);
+	return keyfile_write(&file, 1, force, e);
+}
+
 /* An identity whose public file belongs to another one is a trap. */
 static int identity_check_pair(const struct keyfile_found *f, const char *path, struct error *e)
 {
@@ -178,58 +185,4 @@ int identity_check(struct keyfile_found **f, const char *path, struct error *e)
 	secret_free(*f);
 	*f = NULL;
 	return -1;
-}
-
-/* ---- foreign formats ---- */
-
-int identity_import(struct key *k, enum key_format format, int fd, const char *name, struct error *e)
-{
-	char *text = secret_alloc(IMPORT_MAX);
-	struct key plain;
-	size_t len;
-	int rc = -1;
-
-	if (!text)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", name);
-	if (keyfile_slurp(fd, name, text, IMPORT_MAX, &len, e))
-		goto out;
-	if (keyformat_decode(k->bytes, format, text, len))
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: not a key: expected %s and nothing else", name,
-		    keyformat_expected(format));
-	else if (sodium_is_zero(k->bytes, KEY_BYTES))
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: all bytes are zero; this is no secret", name);
-	else
-		rc = 0;
-	if (rc == 0 && k->form == KEY_XSECRET) {
-		plain = *k;
-		rc = key_x25519_secret(k->bytes, &plain);
-		secret_wipe(&plain, sizeof(plain));
-	}
-out:
-	secret_free(text);
-	return rc;
-}
-
-int identity_export(uint8_t out[KEY_BYTES], enum key_part *part, bool public, const struct key *k,
-    const char *name, struct error *e)
-{
-	bool xonly = k->form == KEY_XSECRET || k->form == KEY_XPUBLIC;
-	int rc;
-
-	if (k->form == KEY_PSK && !public) {
-		memcpy(out, k->bytes, KEY_BYTES);
-		*part = PART_NONE;
-		return 0;
-	}
-	if (*part == PART_NONE)
-		*part = xonly ? PART_X25519 : PART_ED25519;
-	if (k->form == KEY_PSK)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: a pre-shared key has no public part", name);
-	if (!public && (k->form == KEY_PUBLIC || k->form == KEY_XPUBLIC))
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: there is only a public key in it", name);
-	if (xonly && *part == PART_ED25519)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: an X25519-only key has no ed25519 part",
-		    name);
-	rc = keyformat_part(out, *part, public, k);
-	return rc ? error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", name, keytext_strerror(rc)) : 0;
 }

@@ -52,16 +52,21 @@ int identity_write(const char *path, const struct key *k, const struct identity_
 int identity_rewrite(const char *path, const struct key *k, const struct identity_new *how, struct error *e)
     __attribute__((warn_unused_result));
 
-/* Read a secret in a foreign format from ${fd}, up to its end; ${name} is for messages. ${k}'s form
- * says what it is to be: KEY_SECRET (a seed), KEY_XSECRET (is clamped) or KEY_PSK. */
-int identity_import(struct key *k, enum key_format format, int fd, const char *name,
+/* Read a key in a foreign format from ${fd}, up to its end; ${name} is for messages. ${k}'s form says what
+ * it is to be: KEY_SECRET (a seed), KEY_XSECRET (is clamped), KEY_PSK, KEY_PUBLIC or KEY_XPUBLIC. Formats that
+ * say themselves whether it is Ed25519 or X25519 may change that. ${comment}: what the format has, or "". */
+int identity_import(struct key *k, char comment[KEYFILE_COMMENT_MAX], enum key_format format, int fd,
+    const char *name, struct error *e) __attribute__((warn_unused_result));
+
+/* The part of ${k} that is to be shown in a foreign format: the secret one, or with ${public} the public
+ * one. PART_NONE means what the key has (ed25519 before x25519); a psk has no parts. ${name} is for
+ * messages. 0, or -1 with the reason. */
+int identity_export(struct key *out, enum key_part part, bool public, const struct key *k, const char *name,
     struct error *e) __attribute__((warn_unused_result));
 
-/* The 32 bytes of ${k} to be shown in a foreign format: the secret ones, or with ${public} the
- * public ones. *${part} PART_NONE becomes what the key has (ed25519 before x25519); a psk has no
- * parts. ${name} is for messages. 0, or -1 with the reason. */
-int identity_export(uint8_t out[KEY_BYTES], enum key_part *part, bool public, const struct key *k,
-    const char *name, struct error *e) __attribute__((warn_unused_result));
+/* Write a public key's line to ${path}, as ${path}.pub of an identity is. 0 or -1. */
+int identity_write_public(const char *path, const struct key *k, const char *comment, bool force, struct error *e)
+    __attribute__((warn_unused_result));
 
 /* Look at a key file of any kind. 0: ${f} (to be freed with secret_free()) tells what it is; a locked one
  * is not opened. -1: ERROR_IO what is damaged (also: ${path}.pub holds another key), ERROR_SAFETY who else
