@@ -18,9 +18,10 @@ struct keygen_opts {
 	const char *file;
 	const char *comment;
 	const char *check;
+	const char *find, *remove; /* servers */
 	enum key_format export, import;
 	enum key_part part;
-	bool public, list, psk, json, force, lock, change;
+	bool public, list, picture, hide, psk, json, force, lock, change;
 	struct passphrase from;
 };
 
@@ -43,6 +44,9 @@ int keygen_change(struct keygen_opts *o, struct error *e);
 int keygen_show(struct keygen_opts *o, struct error *e);
 int keygen_check(struct keygen_opts *o, struct error *e);
 int keygen_import_public(struct keygen_opts *o, struct error *e);
+int keygen_find(struct keygen_opts *o, struct error *e);
+int keygen_remove(struct keygen_opts *o, struct error *e);
+int keygen_hide(struct keygen_opts *o, struct error *e);
 int keygen_export(struct keygen_opts *o, struct error *e);
 
 #endif

@@ -8,7 +8,8 @@
 static const char help[] =
     "Usage: vault-keygen [-N] [-f FILE] [-C COMMENT] [--force] [--json]\n"
     "       vault-keygen -p [-f FILE] [--json]\n"
-    "       vault-keygen -y | -l [-f FILE] [--json]\n"
+    "       vault-keygen -y | -l [-v] [-f FILE] [--json]\n"
+    "       vault-keygen -F HOST | -R HOST | -H [-f KNOWN_HOSTS] [--json]\n"
     "       vault-keygen --check FILE [--json]\n"
     "       vault-keygen --psk [-N] [-f FILE] [--json]\n"
     "       vault-keygen --import FORMAT [--part PART | --psk] [-N] [-f FILE] < SECRET\n"
@@ -29,6 +30,10 @@ static const char help[] =
     "      --passphrase-fd N the same from descriptor N\n"
     "  -y, --public          print the public key of a key file\n"
     "  -l, --fingerprint     print fingerprint, public key and comment of a key\n"
+    "  -v, --verbose         with -l: the fingerprint in words, too, and as a picture\n"
+    "  -F, --find HOST       print the keys that are remembered for HOST or HOST:PORT (default 5004)\n"
+    "  -R, --remove HOST     forget them\n"
+    "  -H, --hide-names      hide the names in known_hosts; names to come will be hidden as well\n"
     "      --check FILE      say what FILE is and whether it is in order\n"
     "      --psk             a pre-shared key, to standard output or to -f FILE\n"
     "      --import FORMAT   read a secret from standard input, or with -y a public key: raw, hex,\n"
@@ -51,6 +56,10 @@ static const struct option longs[] = {
     {"passphrase-fd", required_argument, NULL, OPT_PASSPHRASE_FD},
     {"public", no_argument, NULL, 'y'},
     {"fingerprint", no_argument, NULL, 'l'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"find", required_argument, NULL, 'F'},
+    {"remove", required_argument, NULL, 'R'},
+    {"hide-names", no_argument, NULL, 'H'},
     {"check", required_argument, NULL, OPT_CHECK},
     {"psk", no_argument, NULL, OPT_PSK},
     {"import", required_argument, NULL, OPT_IMPORT},
@@ -101,6 +110,10 @@ static int options_take(struct keygen_opts *o, int option, const struct common_a
 		return *o->file ? 0 : common_bad(a, "the name is empty");
 	case 'C':
 		return options_comment(o, a);
+	case 'F':
+	case 'R':
+		*(option == 'F' ? &o->find : &o->remove) = a->value;
+		return *a->value ? 0 : common_bad(a, "the name is empty");
 	case OPT_CHECK:
 		o->check = a->value;
 		return 0;
@@ -129,6 +142,8 @@ static void options_flags(struct keygen_opts *o, const struct common_args *a)
 	o->public = common_given(a, 'y');
 	o->list = common_given(a, 'l');
 	o->psk = common_given(a, OPT_PSK);
+	o->picture = common_given(a, 'v');
+	o->hide = common_given(a, 'H');
 	o->lock = common_given(a, 'N');
 	o->change = common_given(a, 'p');
 	o->force = common_given(a, OPT_FORCE);
@@ -188,9 +203,28 @@ static int options_format_part(struct keygen_opts *o)
 	return 0;
 }
 
+/* What is done to known_hosts goes with -f and --json only. */
+static int options_hosts(const struct keygen_opts *o)
+{
+	const char *find = o->find ? "-F" : NULL, *remove = o->remove ? "-R" : NULL, *hide = o->hide ? "-H" : NULL;
+	const char *hosts = find ? find : remove ? remove : hide;
+	const char *const others[] = {o->public ? "-y" : NULL, o->list ? "-l" : NULL, o->check ? "--check" : NULL,
+	    o->psk ? "--psk" : NULL, o->import ? "--import" : NULL, o->export ? "--export" : NULL,
+	    o->comment ? "-C" : NULL, o->lock ? "-N" : NULL, o->change ? "-p" : NULL, o->force ? "--force" : NULL};
+
+	if (common_conflict(KEYGEN_PROG, find, remove) || common_conflict(KEYGEN_PROG, find ? find : remove, hide))
+		return COMMON_USAGE;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (common_conflict(KEYGEN_PROG, hosts, others[i]))
+			return COMMON_USAGE;
+	if (o->picture && !o->list)
+		return common_usage(KEYGEN_PROG, "-v needs -l");
+	return 0;
+}
+
 static int options_check(struct keygen_opts *o)
 {
-	if (options_conflicts(o))
+	if (options_conflicts(o) || options_hosts(o))
 		return COMMON_USAGE;
 	if ((o->from.file || o->from.fd >= 0) && !o->lock && !o->change && !o->check && !o->export)
 		return common_usage(KEYGEN_PROG, "%s needs -N, -p, --check or --export",
@@ -205,7 +239,7 @@ static int options_check(struct keygen_opts *o)
 int keygen_args(struct keygen_opts *o, int argc, char **argv, int *status)
 {
 	struct common_args args = {
-	    .prog = KEYGEN_PROG, .shorts = "f:C:NpylhV", .longs = longs, .argc = argc, .argv = argv};
+	    .prog = KEYGEN_PROG, .shorts = "f:C:NpylvF:R:HhV", .longs = longs, .argc = argc, .argv = argv};
 	int option;
 
 	*status = COMMON_USAGE;

@@ -1,6 +1,7 @@
 /* keygen: what there is to say about a key. */
 #include <string.h>
 
+#include "crypto/keypicture.h"
 #include "crypto/secret.h"
 #include "keygen.h"
 
@@ -30,6 +31,28 @@ static int found_facts(struct identity_facts *facts, const struct keyfile_found 
 	return identity_facts(facts, f->key.form == KEY_NONE ? &psk : &f->key, f->comment, e);
 }
 
+static int show_picture(const struct identity_facts *facts, const struct key *k, struct error *e)
+{
+	char words[KEYPICTURE_WORDS_MAX], picture[KEYPICTURE_MAX];
+
+	if (keypicture_draw(picture, k))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s", keytext_strerror(KEYTEXT_E_KEY));
+	keypicture_words(words, facts->fingerprint);
+	printf("%s\n%s", words, picture);
+	return 0;
+}
+
+static void show_words(json_t *object, const struct identity_facts *facts)
+{
+	char words[KEYPICTURE_WORDS_MAX];
+
+	keypicture_words(words, facts->fingerprint);
+	for (char *p = words; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	json_object_set_new(object, "words", json_string(words));
+}
+
 int keygen_show(struct keygen_opts *o, struct error *e)
 {
 	char room[KEYFILE_PATH_MAX];
@@ -46,9 +69,12 @@ int keygen_show(struct keygen_opts *o, struct error *e)
 		object = keygen_facts(&facts);
 		if (f->created[0])
 			json_object_set_new(object, "created", json_string(f->created));
+		if (o->picture)
+			show_words(object, &facts);
 		rc = common_json_print(object, e);
 	} else if (rc == 0) {
 		keygen_line(&facts, o->list);
+		rc = o->picture ? show_picture(&facts, &f->key, e) : 0;
 	}
 	secret_free(f);
 	return rc;

@@ -12,6 +12,10 @@ static int run(struct keygen_opts *o)
 		what = keygen_import_public;
 	else if (o->export)
 		what = keygen_export;
+	else if (o->find || o->remove)
+		what = o->find ? keygen_find : keygen_remove;
+	else if (o->hide)
+		what = keygen_hide;
 	else if (o->change)
 		what = keygen_change;
 	else if (o->check)

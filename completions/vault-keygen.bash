@@ -22,13 +22,14 @@ _vault_keygen() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-C | --comment | --passphrase-fd)
+	-C | --comment | --passphrase-fd | -F | --find | -R | --remove)
 		COMPREPLY=()
 		return
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -N --passphrase -p --change-passphrase
-		--passphrase-file --passphrase-fd -y --public -l --fingerprint --check
+		--passphrase-file --passphrase-fd -y --public -l --fingerprint -v --verbose
+		-F --find -R --remove -H --hide-names --check
 		--psk --import --export --part --force --json -h --help -V --version' -- "$cur")
 }
 

@@ -52,6 +52,14 @@ static int trust_push(struct trust_list *list, const struct trust_entry *entry, 
 	return 0;
 }
 
+static void trust_count(struct trust_list *list, const char *names, size_t len)
+{
+	enum trust_names kind = trust_names_kind(names, len);
+
+	list->hidden += kind == TRUST_NAMES_HIDDEN;
+	list->plain += kind == TRUST_NAMES_ONE;
+}
+
 /* Every line of ${text}; with ${name}, of a known_hosts file, those of that name. */
 static int trust_parse(struct trust_list *list, const char *text, size_t len, const char *name,
     struct error *e)
@@ -70,7 +78,9 @@ static int trust_parse(struct trust_list *list, const char *text, size_t len, co
 		number++;
 		if (rc < 0)
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: %s", list->path, number, why);
-		if (rc > 0 && (!name || (foundlen == strlen(name) && !memcmp(found, name, foundlen))) &&
+		if (rc > 0 && name)
+			trust_count(list, found, foundlen);
+		if (rc > 0 && (!name || trust_names_match(found, foundlen, name)) &&
 		    trust_push(list, &entry, label, number)) {
 			rule_free(&entry.rule);
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", list->path);
@@ -180,7 +190,7 @@ static int trust_escape(char *out, size_t size, const char *text)
 	size_t n = 0;
 
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		bool plain = *p > 0x20 && *p != 0x7f && *p != '\\' && !(*p == '#' && n == 0);
+		bool plain = *p > 0x20 && *p != 0x7f && !strchr("\\,*?", *p) && !(n == 0 && strchr("#!|", *p));
 
 		if (n + 5 > size)
 			return -1;
@@ -252,7 +262,7 @@ static int trust_append(int fd, const char *path, const char *line, size_t len, 
 static int trust_add_locked(int fd, const char *path, const char *name, const struct key *key,
     const char *comment, struct error *e)
 {
-	char line[LINE_MAX_BYTES], text[KEYTEXT_MAX], label[KEYFILE_COMMENT_MAX], last = '\n';
+	char line[LINE_MAX_BYTES], text[KEYTEXT_MAX], label[KEYFILE_COMMENT_MAX], hidden[TRUST_NAME_MAX], last = '\n';
 	const struct trust_entry *entry = NULL;
 	struct trust_list list;
 	uint8_t x25519[KEY_BYTES];
@@ -273,6 +283,10 @@ static int trust_add_locked(int fd, const char *path, const char *name, const st
 		    path, entry->line, name);
 		break;
 	case TRUST_UNKNOWN:
+		if (list.hidden > 0 && list.plain == 0) {
+			trust_names_hide(hidden, name, &secret_rng);
+			name = hidden;
+		}
 		keytext_format(text, key);
 		printable(label, sizeof(label), comment ? comment : "", comment ? strlen(comment) : 0);
 		n = snprintf(line, sizeof(line), "%s%s %s%s%s\n", last == '\n' ? "" : "\n", name, text,
@@ -297,6 +311,23 @@ static int trust_open_append(const char *path, struct error *e)
 	return fd;
 }
 
+/* With the lock. Who held it may have put another file in this one's place. */
+static int trust_open_current(const char *path, struct error *e)
+{
+	for (;;) {
+		int fd = trust_open_append(path, e), rc;
+
+		if (fd < 0)
+			return -1;
+		rc = trust_lock(fd, LOCK_EX, path, e);
+		if (rc == 0 && trust_same(fd, path))
+			return fd;
+		close(fd);
+		if (rc < 0)
+			return -1;
+	}
+}
+
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e)
 {
@@ -304,7 +335,7 @@ int trust_known_add(const char *path, const char *name, const struct key *key, c
 
 	if (key->form != KEY_PUBLIC && key->form != KEY_XPUBLIC)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "only public keys are remembered");
-	fd = trust_open_append(path, e);
+	fd = trust_open_current(path, e);
 	if (fd < 0)
 		return -1;
 	rc = trust_add_locked(fd, path, name, key, comment, e);
