@@ -280,6 +280,7 @@ int common_init(const char *prog)
 #endif
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN); /* whoever asks for figures before there are any shall not end us */
 	if (secret_init()) {
 		common_warn(prog, "libsodium cannot be initialised");
 		return error_status(ERROR_IO);

@@ -82,8 +82,11 @@ int common_port(uint16_t *out, const char *text, bool zero, char why[COMMON_WHY_
 int common_opt_int(const struct common_args *a, int64_t *out, int64_t min, int64_t max);
 int common_opt_duration(const struct common_args *a, int64_t *out);
 int common_opt_size(const struct common_args *a, uint64_t *out, uint64_t min, uint64_t max);
-int common_opt_fd(const struct common_args *a, int *out); /* of a descriptor that is open */
 int common_opt_port(const struct common_args *a, uint16_t *out, bool zero);
+/* A descriptor from 3 up, which must be open. */
+int common_opt_fd(const struct common_args *a, int *out);
+/* The same for one that is read: 0 is allowed. */
+int common_opt_input(const struct common_args *a, int *out);
 
 /* ---- output and exit ---- */
 
@@ -128,8 +131,8 @@ int common_exit(int status);
 
 /* At the start of main(): secrets stay out of core dumps and away from debuggers; a full disk, a
  * file size limit or a closed pipe becomes an error of write(2) instead of a signal; libsodium is
- * ready; descriptors 0, 1 and 2 are open. SIGPIPE and SIGXFSZ stay ignored across exec: give a
- * child its defaults back. 0, or 1 with a message printed. */
+ * ready; descriptors 0, 1 and 2 are open. SIGUSR1 is ignored until somebody handles it. SIGPIPE, SIGXFSZ and
+ * SIGUSR1 stay ignored across exec: give a child its defaults back. 0, or 1 with a message printed. */
 int common_init(const char *prog);
 
 #endif

@@ -121,7 +121,7 @@ static int options_take(struct keygen_opts *o, int option, const struct common_a
 		o->from.file = a->value;
 		return *a->value ? 0 : common_bad(a, "the name is empty");
 	case OPT_PASSPHRASE_FD:
-		return common_opt_fd(a, &o->from.fd);
+		return common_opt_input(a, &o->from.fd);
 	case OPT_IMPORT:
 		o->import = options_format(a);
 		return o->import ? 0 : COMMON_USAGE;

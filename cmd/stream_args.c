@@ -101,7 +101,7 @@ static int take_keys(struct stream_args *s, int option, const struct common_args
 		s->psk_file = a->value;
 		return 0;
 	case ARGS_PASSPHRASE_FD:
-		return common_opt_fd(a, &s->from.fd);
+		return common_opt_input(a, &s->from.fd);
 	default:
 		s->from.file = a->value;
 		return *a->value ? 0 : common_bad(a, "the name is empty");

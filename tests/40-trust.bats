@@ -486,7 +486,7 @@ rogue() {
 	serve --protocol NX --max-failures 1
 	meet 5 5 --protocol NX "$AT"
 	one_line "$LISTEN_ERR" 'no key' "$SERVER_DIR/authorized_keys"
-	one_line client.err "does not accept this side's key"
+	one_line client.err 'accepts only keys that it knows' 'shows none' 'another --protocol'
 }
 
 @test "a protocol that the listener does not allow: both ends name it" {

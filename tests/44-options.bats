@@ -120,7 +120,7 @@ refused() {
 	says client.err 'connected with'
 	serve
 	meet 0 0 -nvv -- "$AT"
-	refused listen "'cat'" -- -- cat
+	refused listen "'cat'" -- "$AT" 1 cat
 	refused connect "'-v'" -- localhost 1 -- -v
 }
 
@@ -362,7 +362,8 @@ has_ipv6() {
 	one_line client.err 'cannot connect'
 	client -v --retry=0 "$AT"
 	expect_status 3 vault-connect client.err
-	one_line client.err 'cannot connect'
+	assert_equal "$(grep -c 'trying again' client.err)" 0
+	assert_equal "$(tail -n 1 client.err)" "vault-connect: cannot connect to $AT: No such file or directory"
 }
 
 @test "--retry: a refusal of keys is not tried again" {

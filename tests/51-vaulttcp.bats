@@ -5,6 +5,7 @@
 # - each handshake message arrives alone, so that a peer that reads it with one recv() never fails;
 # - what is cut, forged or too large is never a success, and what goes wrong here is a reset there, never an end;
 # - an end between two frames is taken for the end, with a warning; keys are checked where the other side forgets to;
+# - who has proven nothing gets nothing, ends nothing and does not use the listener up, but who only receives is served;
 # - --wire auto serves such clients and vault/1 at the same port.
 
 # shellcheck disable=SC2016 # the dollars belong to jq
@@ -38,6 +39,9 @@ peer_listens() {
 
 # raw_client ARGS...: vault-connect to it, to its end. Sets status.
 raw_client() { client --wire vault-tcp "$@" 127.0.0.1 "$PEER_PORT"; }
+
+# raw_client_at PORT ARGS...: the same, to another port.
+raw_client_at() { client --wire vault-tcp "${@:2}" 127.0.0.1 "$1"; }
 
 # raw_listener ARGS...: vault-listen, back when it accepts.
 raw_listener() { SERVE_AT="127.0.0.1 0" serve --wire vault-tcp "$@"; }
@@ -215,6 +219,8 @@ pause_to_listener() {
 		vault_keygen --force -f pinned -C '' >pinned.line
 		knows "Noise_${p}_" "$(cut -d' ' -f1 pinned.line)"
 		exec 7<>targets
+		# A client with a key proves it before it is served: by an empty message, if it has nothing to say.
+		[ $p != IK ] || THEIRS+=(--messages 0)
 		spawn "$PYTHON" "$ROOT/tests/peers/vaulttcp_peer.py" connect - --json "peer.$p.json" \
 		    --protocol "Noise_${p}_25519_AESGCM_SHA512" "${THEIRS[@]}" <targets 7>&- 2>peer.err
 		PEER_PID=$SPAWN_PID
@@ -289,7 +295,7 @@ pause_to_listener() {
 		expect_status 8 "vault-connect ($act)" client.err
 		peer_says '.end == "rst"'
 		raw_listener --anonymous
-		peer_connects --act "$act"
+		peer_connects --messages 3 --act "$act"
 		ended "$LISTEN_PID" 8 "vault-listen ($act)" "$LISTEN_ERR"
 		peer_says '.end == "rst"'
 	done
@@ -435,6 +441,151 @@ pause_to_listener() {
 	cmp "$LISTEN_OUT" day
 }
 
+# says_and_leaves HEX [LEAVE]: send these bytes to the listener, read the answer, then LEAVE: 'fin' (and read to the end),
+# 'rst', or 'stay' until the other side has closed. The number of bytes that came is printed.
+says_and_leaves() {
+	"$PYTHON" - "$LISTEN_PORT" "$@" <<-'END'
+		import socket, struct, sys
+		s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+		s.sendall(bytes.fromhex(sys.argv[2]))
+		how = (sys.argv[3:] or ["fin"])[0]
+		count = 0
+		try:
+		    if how != "stay":
+		        count = len(s.recv(4096))
+		    if how == "fin":
+		        s.shutdown(socket.SHUT_WR)
+		    if how == "rst":
+		        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+		    else:
+		        while part := s.recv(65536):
+		            count += len(part)
+		except OSError:
+		    pass
+		print(count)
+	END
+}
+
+@test "who knows only a public key, or repeats a first message, proves nothing: no session, no data, no empty file" {
+	local wire p first
+	export PEERS=$ROOT/tests/peers
+	x25519=$(vault_keygen --export hex --part x25519 -y -f "$CLIENT_DIR/identity")
+	# What the client itself once said to this server, from an IK session.
+	repeated=$("$PYTHON" - "$SERVER_KEY" "$CLIENT_DIR/identity" <<-'END'
+		import os, sys
+		sys.path.insert(0, os.environ["PEERS"])
+		from noise_ref import Handshake, Name
+		from vault1_keys import Identity, x_public
+		hs = Handshake(Name("Noise_IK_25519_AESGCM_SHA512"), True, s=Identity(sys.argv[2]).secret, rs=x_public(sys.argv[1]))
+		print(hs.write_message(b"").hex())
+	END
+	)
+	[ ${#repeated} = 192 ]
+	for wire in vault-tcp auto; do
+		for p in IX IN IK; do
+			echo "precious" >file
+			SERVE_AT="127.0.0.1 0" LISTEN_STDIN=day serve --wire $wire --protocol $p -o file --max-failures 4 -v
+			first=$(head -c 32 "$VT_BIN/vault-listen" | od -An -v -tx1 | tr -d ' \n')$x25519
+			[ $p != IK ] || first=$repeated
+			# Only the answer of the handshake comes back.
+			[ "$(says_and_leaves "$first" fin)" -le 96 ]
+			says_and_leaves "$first" rst
+			[ "$(says_and_leaves "${first}00000014$(printf '%040d' 0)" fin)" -le 96 ]
+			vt_alive "$LISTEN_PID"
+			[ "$(says_and_leaves "${first}00000014$(printf '%032d' 0)" fin)" -le 96 ]
+			ended "$LISTEN_PID" 5 "vault-listen $wire $p" "$LISTEN_ERR"
+			grep -q 'without having proven that it holds its key' "$LISTEN_ERR"
+			[ "$(cat file)" = precious ]
+		done
+	done
+}
+
+@test "... and the one that it belongs to is served afterwards, with or without something to say" {
+	local p
+	for p in IX IN IK; do
+		knows "Noise_${p}_" "$SERVER_KEY"
+		LISTEN_STDIN=day raw_listener --protocol $p -o file
+		[ $p = IK ] || says_and_leaves "$(printf '%064d' 9)$(vault_keygen --export hex --part x25519 -y -f "$CLIENT_DIR/identity")"
+		CLIENT_STDIN=day raw_client_at "$LISTEN_PORT" --protocol $p "${OURS[@]}"
+		expect_status 0 "vault-connect $p" client.err
+		ended "$LISTEN_PID" 0 "vault-listen $p" "$LISTEN_ERR"
+		cmp file day
+		cmp client.out day
+		# It only receives.
+		LISTEN_STDIN=day raw_listener --protocol $p --send-only
+		raw_client_at "$LISTEN_PORT" --protocol $p --recv-only "${OURS[@]}"
+		expect_status 0 "vault-connect $p --recv-only" client.err
+		ended "$LISTEN_PID" 0 "vault-listen $p --send-only" "$LISTEN_ERR"
+		cmp client.out day
+		# It has nothing to send, and that is all.
+		raw_listener --protocol $p --recv-only -o file
+		raw_client_at "$LISTEN_PORT" --protocol $p --send-only "${OURS[@]}"
+		expect_status 0 "vault-connect $p --send-only" client.err
+		ended "$LISTEN_PID" 0 "vault-listen $p --recv-only" "$LISTEN_ERR"
+		[ ! -s file ]
+		# Vault TCP itself proves nothing if it says nothing.
+		raw_listener --protocol $p --max-failures 1
+		peer_connects --protocol "Noise_${p}_25519_AESGCM_SHA512" --static "$CLIENT_DIR/identity" --act half "${THEIRS[@]}"
+		ended "$LISTEN_PID" 5 "vault-listen $p, nothing said" "$LISTEN_ERR"
+	done
+}
+
+@test "scans, requests and looks do not use up a listener for anyone; who comes for data and is silent is served" {
+	local wire hex
+	http=$(printf 'GET / HTTP/1.0\r\nHost: www.example.org\r\n\r\n' | od -An -v -tx1 | tr -d ' \n')
+	for wire in vault-tcp auto; do
+		SERVE_AT="127.0.0.1 0" LISTEN_STDIN=day serve --wire $wire --anonymous -v -w "$((1500 * VT_SLOW))ms"
+		for hex in '' 00 "$http" "${http:0:64}" "${http:0:66}" "${http:0:72}" "$(printf '%064d' 0)"; do
+			says_and_leaves "$hex" fin
+			[ -z "$hex" ] || says_and_leaves "$hex" rst
+		done
+		# A frame that was begun must be one within the time for a handshake.
+		[ "$(says_and_leaves "${http:0:66}" stay)" -le 48 ]
+		raw_client_at "$LISTEN_PORT" -z
+		expect_status 0 'vault-connect -z' client.err
+		vt_alive "$LISTEN_PID"
+		silent "$LISTEN_OUT"
+		# One that sends nothing, and takes what there is.
+		peer_connects
+		peer_says '.status == "ok" and .received == 8 and .sent == 0'
+		ended "$LISTEN_PID" 0 "vault-listen $wire" "$LISTEN_ERR"
+	done
+	# A listener that only receives has nothing for it.
+	raw_listener --anonymous --recv-only -w "$((800 * VT_SLOW))ms" --max-failures 1
+	says_and_leaves "${http:0:64}" stay
+	ended "$LISTEN_PID" 4 'vault-listen --recv-only' "$LISTEN_ERR"
+	# Nor is it a success, for either wire, if there was nothing to come for.
+	hold open ''
+	LISTEN_STDIN=open raw_listener --anonymous -o file -v
+	"$PYTHON" - "$LISTEN_PORT" "${http:0:64}" <<-'END'
+		import socket, sys, time
+		s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+		s.sendall(bytes.fromhex(sys.argv[2]))
+		s.recv(4096)
+		time.sleep(1)
+	END
+	wait_for "$LISTEN_PID" 20
+	[ "$status" = 6 ]
+	assert_not_exist file
+}
+
+@test "a server's key that the handshake does not prove: such patterns are not for this wire" {
+	local p
+	for p in NX1 XX1 IX1 I1X1; do
+		run -2 bounded 10 vault_connect --wire vault-tcp --protocol $p 127.0.0.1 1
+		assert_line --partial "does not prove the server's key"
+		run -2 bounded 10 vault_listen --wire vault-tcp --protocol $p 0
+	done
+	# Nor those that want a key to be known that nobody could know.
+	built_in Noise_NN_448_AESGCM_SHA512 || return 0
+	for p in NK XK IK; do
+		run -2 bounded 10 vault_connect --wire vault-tcp --protocol Noise_${p}_448_AESGCM_SHA512 -r "$SERVER_KEY" 127.0.0.1 1
+		assert_line --partial 'nobody could know a 448 key'
+	done
+	run -2 bounded 10 vault_connect --wire vault-tcp --protocol KN 127.0.0.1 1
+	run -2 bounded 10 vault_listen --wire vault-tcp --protocol KN 0
+}
+
 @test "a server that does not allow us: 6, or 0 with a word about it if nothing was sent" {
 	peer_listens --protocol Noise_XX_25519_AESGCM_SHA512 --allow "$SERVER_KEY"
 	hold open ''
@@ -444,6 +595,14 @@ pause_to_listener() {
 	peer_listens --protocol Noise_XX_25519_AESGCM_SHA512 --allow "$SERVER_KEY"
 	CLIENT_STDIN=day raw_client --protocol XX -r "$PEER_KEY"
 	expect_status 6 vault-connect client.err
+	says client.err "may not accept this side's key"
+	# Ours says it by a reset.
+	: >"$SERVER_DIR/authorized_keys"
+	raw_listener --protocol XX --max-failures 1
+	CLIENT_STDIN=day raw_client_at "$LISTEN_PORT" --protocol XX -r "$SERVER_KEY"
+	expect_status 6 vault-connect client.err
+	says client.err "may not accept this side's key"
+	ended "$LISTEN_PID" 5 vault-listen "$LISTEN_ERR"
 	peer_listens --protocol Noise_XX_25519_AESGCM_SHA512 --allow "$CLIENT_KEY"
 	CLIENT_STDIN=day raw_client --protocol XX -r "$PEER_KEY" --quiet
 	expect_status 0 vault-connect client.err
@@ -539,9 +698,8 @@ pause_to_listener() {
 	printf 'VLT' | bounded 10 nc -q 1 127.0.0.1 "$LISTEN_PORT" >/dev/null || true
 	eventually 10 eval '[ "$(grep -c "during the handshake" "$LISTEN_ERR")" = 2 ]'
 	says "$LISTEN_ERR" 'unknown Noise protocol'
-	# Raw clients whose keys begin like the magic, byte by byte.
+	# Raw clients whose keys begin like the magic, byte by byte: they are answered in their way.
 	for begin in V VL VLT; do
-		[ $begin = V ] || SERVE_AT="127.0.0.1 0" serve --wire auto --anonymous
 		"$PYTHON" - "$LISTEN_PORT" $begin <<-'END'
 			import socket, sys
 			s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
@@ -555,6 +713,9 @@ pause_to_listener() {
 			    answer += part
 			sys.exit(len(answer) != 48)
 		END
-		ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 	done
+	# They left without a word, so somebody else is served.
+	peer_connects --send day --act half
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	cmp "$LISTEN_OUT" day
 }

@@ -18,7 +18,7 @@ setup() {
 	printf 'good day' >day
 }
 
-NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","protocol","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
+NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","program","protocol","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
 KINDS='["cpu","input","network","output","pace","peer_input","peer_output"]'
 
 # stats FILE [N]: the first (or Nth) line with figures.
@@ -45,6 +45,7 @@ pair() {
 	LISTEN_STDIN=day CLIENT_STDIN=up pair --stats=json -- --stats=json
 	for file in client.err "$LISTEN_ERR"; do
 		[ "$(wc -l <"$file")" = 1 ]
+		jq -e '.program | IN("vault-connect", "vault-listen")' "$file"
 		jq -e "keys == $NAMES and (.waits | keys) == $KINDS and .v == 1 and .status == 0" "$file"
 		jq -e '([.waits[]] | add) as $all | $all > 0.99 and $all < 1.01' "$file"
 		jq -e '.uptime_seconds > 0 and .uptime_seconds < 60 and .rtt_ms > 0 and .rtt_ms < 5000' "$file"
@@ -145,11 +146,31 @@ pair() {
 	signal "$CLIENT_PID" TERM 10
 }
 
+@test "SIGUSR1: at any time, from the start on" {
+	local tool
+	mkfifo fifo
+	for tool in vault_listen vault_connect; do
+		# It waits for the key while it sets itself up.
+		case $tool in
+		vault_listen) XDG_CONFIG_HOME=$PWD/server spawn vault_listen -a fifo --accept-timeout 100ms "$PWD/sock" </dev/null 2>early.err ;;
+		vault_connect) XDG_CONFIG_HOME=$PWD/client spawn vault_connect -r @fifo "$PWD/nobody" </dev/null 2>early.err ;;
+		esac
+		exec 8>fifo
+		kill -USR1 "$SPAWN_PID"
+		sleep 0.1
+		kill -USR1 "$SPAWN_PID"
+		echo "$SERVER_KEY" >&8
+		exec 8>&-
+		wait_for "$SPAWN_PID" 10
+		[ "$status" = 4 ] || [ "$status" = 3 ]
+	done
+}
+
 # ---- JSON ----
 
 # Every line: an object with v, time, level, message; the time is now, in UTC.
 all_json() {
-	jq -es 'length > 0 and all(.[]; .v == 1 and (.level | IN("error", "warning", "info")) and (.message | type) == "string" and
+	jq -es 'length > 0 and all(.[]; .v == 1 and (.program | startswith("vault-")) and (.level | IN("error", "warning", "info")) and (.message | type) == "string" and
 		(.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$")) and
 		((.time | sub("[.][0-9]+"; "") | fromdate) - now | fabs < 300))' "$1" || { cat "$1"; return 1; }
 	[ "$(jq -c . "$1" | wc -l)" = "$(wc -l <"$1")" ]
@@ -194,24 +215,25 @@ all_json() {
 
 # ---- --rate-limit ----
 
-@test "--rate-limit: two seconds' worth takes two seconds, by a fifth at most, in both directions" {
-	local n
+@test "--rate-limit: two seconds' worth takes two seconds, in both directions" {
+	local most
+	most=$(soak 4500 2700) # (a busy machine has a rate of its own)
 	[ -z "$VT_WRAP" ] || skip 'valgrind has a rate of its own'
 	"$VT_BUILD/tests/pattern" 2M 1 >up
 	timed eval 'CLIENT_STDIN=up pair -- --rate-limit 1M'
 	echo "$TOOK ms"
 	[ "$TOOK" -ge 1600 ]
-	[ "$TOOK" -le $((2400 * VT_SLOW + 300)) ]
+	[ "$TOOK" -le $((most * VT_SLOW)) ]
 	timed eval 'LISTEN_STDIN=up pair --rate-limit 1M --'
 	echo "$TOOK ms"
 	[ "$TOOK" -ge 1600 ]
-	[ "$TOOK" -le $((2400 * VT_SLOW + 300)) ]
+	[ "$TOOK" -le $((most * VT_SLOW)) ]
 	# Much smaller, and still a stream: 4 KB at once, then 1000 bytes a second.
 	head -c 6000 up >small
 	timed eval 'CLIENT_STDIN=small pair -- --rate-limit 1000'
 	echo "$TOOK ms"
 	[ "$TOOK" -ge 1500 ]
-	[ "$TOOK" -le $((2400 * VT_SLOW + 300)) ]
+	[ "$TOOK" -le $((most * VT_SLOW)) ]
 }
 
 @test "--rate-limit: the end of input and signals do not wait for it" {
@@ -268,6 +290,82 @@ verdict() { grep -qxE "vault-(listen|connect): limited by $2" "$1" || { cat "$1"
 	# The verdict is the largest share.
 	CLIENT_STDIN=up pair -- --stats=json --rate-limit 1M
 	jq -e '.waits.pace > 0.5 and .verdict == "limited by --rate-limit"' client.err
+}
+
+@test "-v: when one side has ended, the other is waited for, whoever has sent more" {
+	local n
+	"$VT_BUILD/tests/pattern" 1M 1 >up
+	for wire in vault1 vault-tcp; do
+		# The listener sends all at once and ends; the client takes its time to say a word.
+		hold slow ''
+		SERVE_AT="127.0.0.1 0" LISTEN_STDIN=up serve -v --wire $wire --protocol XX
+		CLIENT_STDIN=slow start_client -v --wire $wire --protocol XX -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+		eventually 20 cmp client.out up
+		sleep $((2 * VT_SLOW))
+		release slow 'a word'
+		ended "$CLIENT_PID" 0 vault-connect client.err
+		ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+		verdict client.err "our own input"
+		verdict "$LISTEN_ERR" "the peer's input \(or the network\)"
+		# The other way round.
+		rm slow
+		hold slow ''
+		SERVE_AT="127.0.0.1 0" LISTEN_STDIN=slow serve -v --wire $wire --protocol XX
+		CLIENT_STDIN=up start_client -v --wire $wire --protocol XX -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+		eventually 20 cmp "$LISTEN_OUT" up
+		sleep $((2 * VT_SLOW))
+		release slow 'a word'
+		ended "$CLIENT_PID" 0 vault-connect client.err
+		ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+		verdict client.err "the peer's input \(or the network\)"
+		verdict "$LISTEN_ERR" "our own input"
+		rm slow
+	done
+}
+
+@test "-v and --stats: no verdict on a session that moved nothing, or never was one" {
+	local file
+	pair -v --stats=json -- -v --stats=json
+	for file in client.err "$LISTEN_ERR"; do
+		stats "$file" | jq -e '.verdict == null and .status == 0'
+		! grep 'limited by' "$file" || fail 'nothing was to be limited'
+	done
+	# The client is not authorized.
+	rm "$CLIENT_DIR/identity"
+	SERVE_AT="127.0.0.1 0" serve --max-failures 1
+	CLIENT_STDIN=day client -v --stats=json -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+	expect_status 5 vault-connect client.err
+	stats client.err | jq -e '.verdict == null and .status == 5'
+	! grep 'limited by' client.err || fail 'there was no session'
+	ended "$LISTEN_PID" 5 vault-listen "$LISTEN_ERR"
+}
+
+@test "--stats: also when the server has not the key that was given, in every pattern" {
+	local p
+	for p in IK XX; do
+		SERVE_AT="127.0.0.1 0" serve -v
+		client --stats=json --protocol $p -r "$CLIENT_KEY" 127.0.0.1 "$LISTEN_PORT"
+		expect_status 5 vault-connect client.err
+		[ "$(grep -c '"event":"stats"' client.err)" = 1 ]
+		stats client.err | jq -e '.status == 5 and .verdict == null and .bytes_sent == 0'
+		client --stats --protocol $p -r "$CLIENT_KEY" 127.0.0.1 "$LISTEN_PORT"
+		expect_status 5 vault-connect client.err
+		grep -q 'waits: .*; status 5' client.err
+		signal "$LISTEN_PID" TERM 10
+	done
+}
+
+@test "messages name the peer's address once" {
+	SERVE_AT="127.0.0.1 0" serve
+	client --protocol XX -r "$CLIENT_KEY" 127.0.0.1 "$LISTEN_PORT"
+	expect_status 5 vault-connect client.err
+	[ "$(grep -o "127.0.0.1:$LISTEN_PORT" client.err | wc -l)" = 1 ] || fail "$(cat client.err)"
+	client --trust strict 127.0.0.1 "$LISTEN_PORT"
+	expect_status 5 vault-connect client.err
+	[ "$(grep -o "127.0.0.1:$LISTEN_PORT" client.err | wc -l)" = 1 ] || fail "$(cat client.err)"
+	client -r "$SERVER_KEY" 127.0.0.1 "$LISTEN_PORT"
+	expect_status 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 }
 
 # ---- progress ----

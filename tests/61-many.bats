@@ -124,7 +124,7 @@ has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 @test "a session that is cut harms no other" {
 	serve -k --framing lines
 	join good
-	link --fault c2s:cut-rst@f2
+	link --fault c2s:cut-rst@f5
 	echo "$LINK $SERVER_KEY" >>"$CLIENT_DIR/known_hosts"
 	seq 1 100000 >data
 	CLIENT_STDIN=data client "$LINK"
@@ -312,7 +312,7 @@ feed() {
 	serve -k
 	client "$AT"
 	expect_status 5 vault-connect client.err
-	says "$LISTEN_ERR" "the client's key has expired ($SERVER_DIR/authorized_keys:1, client)"
+	told 10 "$LISTEN_ERR" "the client's key has expired ($SERVER_DIR/authorized_keys:1, client)"
 	stop_listener 0
 	sed -i 's/^expires=[^ ]*/rate=1M/' "$SERVER_DIR/authorized_keys"
 	"$VT_BUILD/tests/pattern" 1500K 1 >data

@@ -171,13 +171,13 @@ supervisor() {
 }
 
 @test "what is meant for the listener does not reach who it starts" {
-	"$VT_BIN/vault-listen" --help | grep -q -- "--exec " || skip 'NOT TESTED: this build starts no commands'
 	supervisor "$PWD/notify"
 	export WATCHDOG_USEC=1000000
 	activated tcp -- -c 'env; ls /proc/self/fd'
 	CLIENT_STDIN=/dev/null client --trust any 127.0.0.1 "${PORTS[0]}"
+	says client.out VTOOLS_PEER_KEY
 	run ! grep -E "LISTEN_|NOTIFY_|WATCHDOG_" client.out
-	stop_listener 0
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 }
 
 # ---- root no more ----

@@ -51,7 +51,8 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 	mkdir d && touch k d/a
 	# Without the system calls that it is made of, the sandbox is none, and nothing is refused.
 	need_sandbox
-	for name in read:/etc/passwd append:k create:new name:d/n rename:d/a:d/b remove:d/b mkdir:d/m socket connect:9 bind:0 \
+	for name in read:/etc/passwd append:k create:new name:d/n rename:d/a:d/b remove:d/b mkdir:d/m connect:9 bind:0 \
+	    socket:inet:stream socket:unix:stream socket:inet:dgram fast-listener:9 fast-msg:9 fast-to:9 fast-many:9 old-open:k \
 	    accept send sendto tune tune-ip resolve:localhost exec fork thread kill memory code make-code \
 	    ptrace process-vm; do
 		run "$TRY" --off "$name"
@@ -79,9 +80,13 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		rename:d/a:d/b: REFUSED
 		remove:d/a: REFUSED
 		mkdir:d/m: REFUSED
-		socket: REFUSED
-		packets: REFUSED
+		socket:inet:stream: REFUSED
+		socket:17:raw: REFUSED
 		sendto: REFUSED
+		fast-listener:9: REFUSED
+		fast-msg:9: REFUSED
+		fast-to:9: REFUSED
+		fast-many:9: REFUSED
 		accept: REFUSED
 		tune-ip: REFUSED
 		kill: REFUSED
@@ -115,7 +120,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		rename:e/a:e/b: REFUSED
 		rename:d/c:e/c: REFUSED
 		remove:e/a: REFUSED
-		socket: REFUSED
+		socket:inet:stream: REFUSED
 		exec: KILLED
 	EOF
 	[ "$(echo d/* e/*)" = 'd/c d/n e/a' ]
@@ -132,7 +137,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		create:d/authorized_keys: REFUSED
 		remove:d/known_hosts: REFUSED
 		rename:d/identity:d/known_hosts: REFUSED
-		socket: REFUSED
+		socket:inet:stream: REFUSED
 	EOF
 	rm d/known_hosts
 	tried --arrival d/known_hosts <<-'EOF'
@@ -154,24 +159,66 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		remove:d/sock: ok
 		remove:k: REFUSED
 		name:d/n: REFUSED
-		socket: REFUSED
+		socket:inet:stream: REFUSED
+		fast-listener:9: REFUSED
+		fast-to:9: REFUSED
 		connect:9: KILLED
 		listen: KILLED
 		fork: KILLED
 	EOF
 }
 
-@test "one port to connect to" {
+@test "what was a listener does not connect by TCP Fast Open, in any of its forms" {
 	need_sandbox
+	local needs
+	for needs in '' '--twice' '--accept --again' '--connect 9' '--connect 9 --resolve --again' '--unix'; do
+		echo "needs: $needs"
+		# shellcheck disable=SC2086
+		tried $needs <<-'EOF'
+			fast-listener:10: REFUSED
+			fast-msg:10: REFUSED
+			fast-to:10: REFUSED
+			fast-many:10: REFUSED
+		EOF
+	done
+}
+
+@test "one port to connect to, by TCP and nothing else; or Unix sockets and nothing else" {
+	need_sandbox
+	tried --unix <<-'EOF'
+		socket:unix:stream: ok
+		socket:unix:dgram: REFUSED
+		socket:inet:stream: REFUSED
+		socket:inet:dgram: REFUSED
+		connect:9: REFUSED
+	EOF
 	tried --connect 9 <<-'EOF'
-		socket: ok
+		socket:inet:stream: ok
+		socket:inet:stream:tcp: ok
+		socket:inet6:stream: ok
+		socket:unix:stream: REFUSED
+		socket:inet:stream:mptcp: REFUSED
+		socket:inet:stream:132: REFUSED
+		socket:inet:dgram: REFUSED
+		socket:inet:dgram:icmp: REFUSED
+		socket:inet:raw:icmp: REFUSED
+		socket:inet:raw:tcp: REFUSED
+		socket:inet6:dgram: REFUSED
+		sendto: REFUSED
 		connect:9: ok
 		connect:10: REFUSED
-		packets: REFUSED
+		socket:17:raw: REFUSED
 		bind:0: KILLED
 		accept: REFUSED
 		read:/etc/passwd: REFUSED
 		thread: KILLED
+	EOF
+	tried --connect 9 --also 13 --also 17 <<-'EOF'
+		connect:9: ok
+		connect:13: ok
+		connect:17: ok
+		connect:10: REFUSED
+		bind:0: KILLED
 	EOF
 	tried --connect 9 --bind 0 <<-'EOF'
 		bind:0: ok
@@ -180,22 +227,47 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 	EOF
 }
 
-@test "names to be looked up: the system's files for that, a thread, DNS; no process, no file of ours" {
+@test "names to be looked up: the files that are read for that, a thread, DNS; no process, no other file" {
 	need_sandbox
 	: >k
 	tried --connect 9 --resolve <<-'EOF'
 		resolve:localhost: ok
 		thread: ok
 		read:/etc/hosts: ok
+		read:/etc/resolv.conf: ok
+		read:/etc/passwd: REFUSED
+		read:/etc: REFUSED
+		read:/run: REFUSED
+		read:/usr/share: REFUSED
+		socket:inet:dgram: ok
+		socket:unix:stream: ok
+		socket:inet:stream:mptcp: REFUSED
+		socket:inet:dgram:icmp: REFUSED
+		socket:inet:raw:icmp: REFUSED
+		socket:16:raw:16: REFUSED
 		connect:9: ok
 		connect:10: REFUSED
 		read:k: REFUSED
 		append:/etc/hosts: REFUSED
 		create:new: REFUSED
-		packets: REFUSED
+		socket:17:raw: REFUSED
 		fork: KILLED
 		exec: KILLED
 		ptrace: KILLED
+	EOF
+}
+
+@test "a sandbox that will be entered again can name directories, by open(2), too, and read nothing" {
+	need_sandbox
+	: >k
+	tried --again <<-'EOF'
+		old-path:k: ok
+		old-open:k: REFUSED
+		read:k: REFUSED
+	EOF
+	tried <<-'EOF'
+		old-path:k: REFUSED
+		old-open:k: REFUSED
 	EOF
 }
 
@@ -209,7 +281,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		append:k: REFUSED
 		name:d/n: REFUSED
 		remove:d/sock: REFUSED
-		socket: REFUSED
+		socket:inet:stream: REFUSED
 		code: REFUSED
 		connect:9: KILLED
 		bind:0: KILLED
@@ -403,7 +475,7 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 			ended "${LISTEN_PIDS[i]}" 0 vault-listen
 		else
 			expect_status 5 vault-connect client$i.err
-			one_line client$i.err 'was made by another process meanwhile' 'try again'
+			one_line client$i.err 'by another process meanwhile' 'try again'
 			wait_for "${LISTEN_PIDS[i]}" 20
 			again+=("$i")
 		fi

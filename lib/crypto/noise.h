@@ -77,6 +77,9 @@ bool noise_protocol_needs_static(const struct noise_protocol *p, bool initiator)
 bool noise_protocol_needs_remote(const struct noise_protocol *p, bool initiator);
 /* Does this side's peer have a static key at all (sent or known before)? */
 bool noise_protocol_peer_has_static(const struct noise_protocol *p, bool initiator);
+/* When the handshake is over, has this side's peer proven by a message of it that it is there now, and
+ * holds its static key if it has one? Otherwise its first transport message does. */
+bool noise_protocol_proves_peer(const struct noise_protocol *p, bool initiator);
 
 /* ---- transport cipher (section 5.1) ---- */
 
@@ -152,7 +155,7 @@ int noise_read(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t
     size_t cap, size_t *plen) __attribute__((warn_unused_result));
 
 /* The peer's static public key (dh_len bytes) once known, else NULL. It is authenticated when the
- * first transport message from the peer has been opened. */
+ * first transport message from the peer has been opened, or by the handshake if noise_protocol_proves_peer(). */
 const uint8_t *noise_remote_static(const struct noise_handshake *hs);
 
 /* Handshake hash h for channel binding, hash_len() bytes; NULL but in NOISE_SPLIT and

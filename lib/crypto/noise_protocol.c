@@ -227,3 +227,23 @@ bool noise_protocol_peer_has_static(const struct noise_protocol *p, bool initiat
 {
 	return noise_protocol_needs_static(p, !initiator);
 }
+
+/*
+ * What only the holder of the peer's key can know is the DH of that key (or of its ephemeral one, if it
+ * has no other) with our ephemeral key, which is new; ss would be the same in a repeated message. So a message
+ * of the peer at or behind that token is the proof: each has a tag.
+ */
+bool noise_protocol_proves_peer(const struct noise_protocol *p, bool initiator)
+{
+	uint8_t token = !noise_protocol_peer_has_static(p, initiator) ? NOISE_TOKEN_EE
+			: initiator					 ? NOISE_TOKEN_ES
+									 : NOISE_TOKEN_SE;
+	bool mixed = false;
+
+	for (unsigned m = 0; m < noise_protocol_messages(p); m++) {
+		mixed |= memchr(p->pattern->tokens[m], token, NOISE_PATTERN_TOKENS) != NULL;
+		if (mixed && (m % 2 == 1) == initiator)
+			return true;
+	}
+	return false;
+}

@@ -47,6 +47,9 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 {
 	va_list ap;
 
+	/* How the peer's command ended says little when its output did not all come. */
+	if (session_child_status(s) > 0)
+		memset(&s->error, 0, sizeof s->error);
 	va_start(ap, format);
 	set_error(s, code, blame, format, ap);
 	va_end(ap);
@@ -94,10 +97,12 @@ void session_receipt(struct session *s, enum session_receipt_status status, uint
 
 void session_stop(struct session *s, enum session_receipt_status status, uint8_t detail)
 {
+	bool good = status == RECEIPT_DONE || (status == RECEIPT_CHILD && detail == 0);
+
 	session_drop_windows(s);
 	/* A receipt of success is for all bytes. Where some were not taken, a STOP that crosses the
 	 * peer's EOF says so. */
-	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received))
+	if (s->peer_eof && (!good || s->delivered == s->received))
 		session_receipt(s, status, detail);
 	else if (status != RECEIPT_DONE && !s->wire->tells)
 		output_failed(s);
@@ -160,6 +165,9 @@ static void left_early(struct session *s)
 		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
 		    "the peer closed the connection without an answer: it has not the key that is expected of it, "
 		    "or speaks another protocol than %s", h->protocol.name);
+	else if (!s->wire->tells && s->judged && !h->initiator && s->peer.has_key)
+		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
+		    "the peer left without having proven that it holds its key: it said nothing after the handshake");
 	else
 		session_fail(s, 0, ERROR_NETWORK, BLAME_PEER, "the peer closed the connection during the handshake (%s)",
 		    s->fin_why);
@@ -295,7 +303,8 @@ bool session_agreed(const struct session *s)
 
 bool session_wants_reset(const struct session *s)
 {
-	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE;
+	/* (One that left before it was served has nothing to be told.) */
+	return !s->wire->tells && s->error.code != ERROR_OK && s->phase != PHASE_HANDSHAKE && (s->ready || !s->fin);
 }
 
 bool session_is_raw(const struct session *s)
@@ -307,6 +316,13 @@ bool session_asks_unacked(const struct session *s)
 {
 	return s->config->tells_unacked && !s->wire->tells && !s->wire_dead &&
 	    (s->pausing || s->ping_want || (s->phase == PHASE_LINGER && !s->failed));
+}
+
+int session_child_status(const struct session *s)
+{
+	bool told = s->peer.stopped || s->peer.receipted;
+
+	return told && !s->failed && s->peer.status == RECEIPT_CHILD ? s->peer.detail : -1;
 }
 
 bool session_heard(const struct session *s)

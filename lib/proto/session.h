@@ -102,7 +102,8 @@ struct session_config {
 /* What is known of the peer. */
 struct session_peer {
 	bool has_key;	    /* its Noise static key follows */
-	bool authenticated; /* it proved to hold that key (a record of it was opened) */
+	bool authenticated; /* it proved to hold that key, or to be there now (a record of it was opened, or what
+			     * is as good) */
 	bool has_identity;  /* its Ed25519 key is known and fits the Noise key */
 	bool throwaway;
 	bool probe;
@@ -190,6 +191,8 @@ struct session {
 	/* clocks, milliseconds */
 	int64_t quiet_until; /* raw wires: no frame of ours before */
 	bool pausing;	     /* and our last handshake message may still be on its way */
+	int64_t proof_at;    /* raw wires, where the handshake proves no initiator: when it says an empty message,
+			      * or when one that has no key is taken for one that only receives */
 	size_t unacked;	     /* raw wires: bytes that the transport holds for the peer */
 	int64_t acked_at;    /* when that last became less */
 	int64_t drain_ms, idle_ms; /* of the config, or shorter */
@@ -248,6 +251,8 @@ bool session_wants_reset(const struct session *s);
 bool session_is_raw(const struct session *s);
 /* Does it want to be told session_unacked() now? */
 bool session_asks_unacked(const struct session *s);
+/* How the peer's command ended, 0 to 255, if the peer told so and nothing else went wrong; else -1. */
+int session_child_status(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 

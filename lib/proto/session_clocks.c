@@ -79,8 +79,11 @@ static void tick_run(struct session *s)
 		session_expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
 	else if (idle_counts(s) && past(s, s->last_data, s->idle_ms))
 		session_expire(s, "timeout: no data either way (see --idle-timeout)");
-	else
+	else {
 		s->wire->tick(s);
+		if (s->phase == PHASE_RUN && complete(s))
+			session_linger(s);
+	}
 }
 
 void session_tick(struct session *s, int64_t now)

@@ -225,8 +225,22 @@ static const struct {
     [CLOSE_INTERRUPTED] = {ERROR_TRUNCATED, "the peer was interrupted"},
 };
 
+/* What can be done about it depends on what we have shown. */
+static const char *unauthorized(const struct session *s)
+{
+	if (!noise_protocol_needs_static(&s->protocol, s->config->handshake.initiator))
+		return "the peer accepts only keys that it knows, and this side shows none in this protocol: use another --protocol";
+	if (s->protocol.dh != DH_25519)
+		return "the peer accepts only keys that it knows, and a 448 key is made for each run: use a --protocol with 25519";
+	if (s->config->throwaway)
+		return "the peer does not accept this side's key, which is a throw-away one: make one that lasts with vault-keygen, "
+		       "and add it to the peer's authorized_keys";
+	return close_meaning[CLOSE_UNAUTHORIZED].text;
+}
+
 static int on_close(struct session *s, const uint8_t *body, size_t n)
 {
+	const char *text;
 	unsigned code;
 	size_t len;
 
@@ -235,11 +249,11 @@ static int on_close(struct session *s, const uint8_t *body, size_t n)
 	code = be_get16(body);
 	if (code >= sizeof close_meaning / sizeof close_meaning[0])
 		code = 0;
+	text = code == CLOSE_UNAUTHORIZED ? unauthorized(s) : close_meaning[code].text;
 	len = n - 2 < 200 ? n - 2 : 200;
 	if (len > 0)
-		session_fail(s, 0, close_meaning[code].code, BLAME_PEER, "%s (%.*s)", close_meaning[code].text,
-		    (int)len, (const char *)body + 2);
-	return session_fail(s, 0, close_meaning[code].code, BLAME_PEER, "%s", close_meaning[code].text);
+		session_fail(s, 0, close_meaning[code].code, BLAME_PEER, "%s (%.*s)", text, (int)len, (const char *)body + 2);
+	return session_fail(s, 0, close_meaning[code].code, BLAME_PEER, "%s", text);
 }
 
 static int on_ping(struct session *s, const uint8_t *body, size_t n, bool pong)

@@ -5,12 +5,19 @@
  *
  * Its other implementation reads each handshake message with a single recv(), so each of ours is one
  * write, and nothing may follow a handshake message too soon (the pause).
+ *
+ * Where the responder says the last handshake message, the initiator is proven only by its first frame that
+ * opens: whoever repeats a first message, or knows nothing but a public key, gets as far. So the responder is
+ * ready only then. An initiator that has a key proves it soon, by an empty message if there is nothing to say.
+ * One that has none may be waiting for our data, and has nothing to prove: it is served when it has said nothing
+ * for a while (unless we only receive). What comes from it meanwhile, or an end, shows that it is none of ours.
  */
 #include <string.h>
 
 #include "wire.h"
 
 #define RAW_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES)
+#define SILENT_MS 500 /* who sends more than a first message by chance has done so by then, or left */
 
 /* The side that said the last handshake message must let it arrive alone. */
 static void begin_pause(struct session *s)
@@ -32,14 +39,24 @@ static void become_ready(struct session *s)
 	}
 }
 
+static int64_t silence(const struct session *s)
+{
+	int64_t most = s->config->handshake_ms / 2;
+
+	return most > 0 && most < SILENT_MS ? most : SILENT_MS;
+}
+
 /* A client knows the server's key before it says its last; a server judges when all is said. */
 static void raw_handshake(struct session *s)
 {
+	bool initiator = s->config->handshake.initiator;
+
 	if (!session_shake_hands(s))
 		return;
-	s->peer.authenticated = true;
+	s->peer.authenticated = noise_protocol_proves_peer(&s->protocol, initiator);
 	begin_pause(s);
-	if (s->config->handshake.initiator)
+	s->proof_at = s->now + (initiator ? s->config->pause_ms : silence(s));
+	if (initiator)
 		become_ready(s);
 	else
 		s->judging = true;
@@ -52,8 +69,40 @@ static void raw_judged(struct session *s, const char *refusal)
 	else if (s->config->handshake.initiator) {
 		handshake_judged(&s->desk->handshake);
 		raw_handshake(s);
-	} else
+	} else if (s->peer.authenticated)
 		become_ready(s);
+}
+
+/* ---- who is unproven ---- */
+
+/* Are we, to the peer? (A probe wants nothing but its answer.) */
+static bool must_prove(const struct session *s)
+{
+	return s->config->handshake.initiator && s->ready && s->messages_sent == 0 && !s->config->probe && !s->peer_eof &&
+	    !noise_protocol_proves_peer(&s->protocol, false);
+}
+
+static bool must_prove_soon(const struct session *s)
+{
+	return must_prove(s) && noise_protocol_needs_static(&s->protocol, true);
+}
+
+/* (Whoever only sends, and has nothing to send, has a session all the same.) */
+static bool must_prove_now(const struct session *s)
+{
+	return (must_prove_soon(s) && s->now >= s->proof_at) || (must_prove(s) && s->eof_want && s->stop_want);
+}
+
+static void prove(struct session *s)
+{
+	if (must_prove_now(s) && session_room(s) >= SESSION_OVERHEAD(s->wire) && session_seal(s, 0) == 0)
+		s->messages_sent++;
+}
+
+/* Is the peer, and may it be one that waits for our data? */
+static bool may_be_silent(const struct session *s)
+{
+	return s->judged && !s->ready && !s->peer.has_key && !s->config->send_nothing && s->in_head == s->in_tail && !s->fin;
 }
 
 static int raw_odd_frame(struct session *s, uint32_t len)
@@ -74,10 +123,12 @@ static int raw_record(struct session *s, uint8_t *plain, size_t n)
 	s->last_data = s->now;
 	if (n > 0 && !s->stop_want) {
 		session_window_add(s, plain, n, false);
-		return 0;
+	} else {
+		s->messages_received++;
+		s->received += n;
 	}
-	s->messages_received++;
-	s->received += n;
+	if (!s->ready)
+		become_ready(s);
 	return 0;
 }
 
@@ -88,11 +139,16 @@ static void raw_data_prefix(const struct session *s, uint8_t *at, enum data_kind
 	(void)kind;
 }
 
-/* A FIN between two frames is the only end there is; inside of one, or a reset, is none. */
+/*
+ * A FIN between two frames is the only end there is; inside of one, or a reset, is none. Nor is it one if the
+ * peer has never shown that it is what it claims to be; who claims nothing may have come for our data.
+ */
 static bool raw_ends_by_fin(struct session *s)
 {
 	if (s->wire_dead || s->in_head != s->in_tail)
 		return s->peer_eof;
+	if (!s->peer.authenticated && (s->peer.has_key || s->sent == 0))
+		return false;
 	s->peer_eof = true;
 	if (!s->stop_want)
 		s->finishing = true;
@@ -110,7 +166,8 @@ static bool may_end(const struct session *s)
 
 static void raw_control(struct session *s)
 {
-	if (s->eof_want && s->out_head == s->out_tail && may_end(s))
+	prove(s);
+	if (s->eof_want && s->out_head == s->out_tail && may_end(s) && !must_prove_now(s))
 		s->eof_sent = true;
 }
 
@@ -122,7 +179,9 @@ static bool raw_all_said(const struct session *s)
 /* Whoever takes nothing need not wait for the end of what it does not take. */
 static bool raw_all_heard(const struct session *s)
 {
-	return s->stop_want || (s->peer_eof && s->receipt_want);
+	if (s->stop_want)
+		return s->peer.authenticated || !s->peer.has_key;
+	return s->peer_eof && s->receipt_want;
 }
 
 static bool raw_may_send(const struct session *s)
@@ -132,12 +191,19 @@ static bool raw_may_send(const struct session *s)
 
 static void raw_tick(struct session *s)
 {
+	if (may_be_silent(s) && s->now >= s->proof_at)
+		become_ready(s);
 	raw_control(s);
 }
 
 static int64_t raw_deadline(const struct session *s)
 {
-	return s->ready && !s->eof_want && s->now < s->quiet_until ? s->quiet_until : -1;
+	bool pause = s->ready && !s->eof_want && s->now < s->quiet_until;
+	bool proof = s->now < s->proof_at && (must_prove_soon(s) || may_be_silent(s));
+
+	if (pause && (!proof || s->quiet_until < s->proof_at))
+		return s->quiet_until;
+	return proof ? s->proof_at : -1;
 }
 
 #define RAW_MEMBERS \

@@ -29,26 +29,34 @@ char *announce_key(char out[KEYTEXT_MAX], const struct listener_options *o)
 	return out;
 }
 
-int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+int announce_listening(int fd, const char *key, const struct socket_listeners *at, struct error *e)
 {
-	char key[KEYTEXT_MAX], *line;
 	json_t *told = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
+	char *line;
 	size_t n;
 	ssize_t put;
 
 	announce_add_address(told, at);
-	json_object_set_new(told, "key", json_string(announce_key(key, o)));
+	if (key)
+		json_object_set_new(told, "key", json_string(key));
 	line = json_dumps(told, JSON_COMPACT);
 	json_decref(told);
 	if (!line)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd: cannot say where this listens");
 	n = strlen(line);
 	line[n] = '\n'; /* in place of the NUL: one write, one line */
-	put = write(o->ready_fd, line, n + 1);
+	put = write(fd, line, n + 1);
 	free(line);
-	if (close(o->ready_fd) < 0 || put != (ssize_t)n + 1)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", o->ready_fd, strerror(errno));
+	if (close(fd) < 0 || put != (ssize_t)n + 1)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", fd, strerror(errno));
 	return 0;
+}
+
+int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e)
+{
+	char key[KEYTEXT_MAX];
+
+	return announce_listening(o->ready_fd, announce_key(key, o), at, e);
 }
 
 void announce_people(const struct listener_options *o, const struct socket_listeners *at)

@@ -17,6 +17,9 @@ char *announce_key(char out[KEYTEXT_MAX], const struct listener_options *o);
  * closed. 0 or -1. */
 int announce_ready(const struct listener_options *o, const struct socket_listeners *at, struct error *e);
 
+/* The line itself; ${key} may be NULL. */
+int announce_listening(int fd, const char *key, const struct socket_listeners *at, struct error *e);
+
 /* -v: the same for people, and the warning if anyone may connect. */
 void announce_people(const struct listener_options *o, const struct socket_listeners *at);
 

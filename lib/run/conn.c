@@ -9,6 +9,7 @@
 #include "bufpool.h"
 #include "clock.h"
 #include "conn_limit.h"
+#include "crypto/secret.h"
 #include "transport.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
@@ -75,6 +76,25 @@ int conn_grow(struct conn *c, size_t size)
 	c->block = fresh;
 	c->buffer_size = size;
 	return 0;
+}
+
+int conn_own_squash(struct conn *c)
+{
+	if (!c->session.config->compress || c->squash)
+		return 0;
+	c->squash = malloc(2 * SQUASH_PLAIN);
+	if (!c->squash)
+		return -1;
+	session_lend_squash(&c->session, c->squash, c->squash + SQUASH_PLAIN);
+	return 0;
+}
+
+static void free_squash(struct conn *c)
+{
+	if (c->squash)
+		secret_wipe(c->squash, 2 * SQUASH_PLAIN);
+	free(c->squash);
+	c->squash = NULL;
 }
 
 /* ---- the socket ---- */
@@ -324,6 +344,7 @@ void conn_free(struct conn *c)
 		set_reset(c, false);
 	close(c->fd);
 	session_free(&c->session);
+	free_squash(c);
 	give_block(c);
 	free(c);
 }

@@ -34,6 +34,7 @@ struct conn {
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
 	struct conn_limit *limit; /* or NULL */
+	uint8_t *squash;	  /* buffers for compression of its own, or NULL */
 	struct ipkey ip;
 	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
@@ -52,6 +53,10 @@ void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owne
 /* Exchange the buffers for larger ones: SESSION_SMALLBUF, CONN_WORKBUF or SESSION_BIGBUF. 0, or -1 if
  * there is no memory. */
 int conn_grow(struct conn *c, size_t size) __attribute__((warn_unused_result));
+
+/* If compression is offered: buffers for it of its own, for those of the config serve one session. Before the
+ * verdict. 0, or -1 if there is no memory. */
+int conn_own_squash(struct conn *c) __attribute__((warn_unused_result));
 
 /* To be called before the session is used in a way that needs its buffers: one of a thrifty conn may
  * rest. (If there is no memory, the session fails.) */

@@ -2,7 +2,6 @@
 
 #include <jansson.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "activation.h"
 #include "announce.h"
@@ -71,14 +70,4 @@ void hosting_close(struct hosting *h, const struct figures_total *total, uint64_
 	events_close(h->events, total, clients, uptime_ms, status);
 	h->events = NULL;
 	notify_close(&h->notify);
-}
-
-void hosting_raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }

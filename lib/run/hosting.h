@@ -32,7 +32,4 @@ void hosting_stopping(struct hosting *h, const char *reason, int64_t clients);
 /* See events_close(). Safe after any failure. */
 void hosting_close(struct hosting *h, const struct figures_total *total, uint64_t clients, int64_t uptime_ms, int status);
 
-/* Each client is a descriptor: have as many as the system allows. */
-void hosting_raise_limit(void);
-
 #endif

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "announce.h"
+#include "child.h"
 #include "clock.h"
+#include "exec.h"
 #include "hosting.h"
 #include "log.h"
 #include "server.h"
@@ -22,6 +24,8 @@ struct listener {
 	struct ev_loop *loop;
 	struct server server;
 	struct stream stream;
+	struct child child;
+	struct conn *waiting; /* its command has not begun yet */
 	struct signals signals;
 	struct hosting hosting;
 	struct figures_who who; /* of the one session; conn NULL: there was none */
@@ -58,10 +62,16 @@ static void on_session(struct conn *c, void *owner)
 		stop(l);
 }
 
+static void on_waiting(struct conn *c, void *owner)
+{
+	(void)c;
+	(void)owner;
+}
+
 /* From here on nobody else is served. */
 static void confine_session(const struct listener *l)
 {
-	const struct sandbox_needs nothing = {0};
+	const struct sandbox_needs nothing = {.commands = l->o->spawner != NULL};
 	struct error ignored = {0}; /* what the first time took stays taken */
 
 	(void)!stream_confine(&l->stream, nothing, &ignored);
@@ -76,18 +86,64 @@ static const struct trust_entry *entry_of(const struct listener *l, const struct
 	return trust_authorized_find(&l->o->judge.list, peer->key);
 }
 
-static void limit_rate(const struct listener *l, struct conn *c)
+static void limit_rate(const struct trust_entry *entry, struct conn *c)
 {
-	const struct trust_entry *entry = entry_of(l, c);
-
 	if (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 }
 
-static void tell_session(struct listener *l, struct conn *c)
+static void run(struct listener *l, struct conn *c)
 {
-	const struct trust_entry *entry = entry_of(l, c);
+	stream_warn_raw(c);
+	conn_own(c, on_session, l);
+	stream_run(&l->stream, c);
+	on_session(c, l);
+}
 
+/* ---- a command for the client ---- */
+
+static void cannot_run(struct listener *l, enum error_code code, const char *why)
+{
+	struct conn *c = l->waiting;
+
+	memset(&l->last, 0, sizeof l->last);
+	error_set(&l->last, code, BLAME_LOCAL, "cannot run the command: %s", why);
+	log_error("%s", l->last.text);
+	session_abort(&c->session, CLOSE_OUTPUT, ERROR_IO, "the command cannot be run");
+	conn_update(c);
+	stop(l);
+}
+
+static void on_child(struct child *child, void *owner)
+{
+	struct listener *l = owner;
+	struct conn *c = l->waiting;
+
+	if (child->failed)
+		cannot_run(l, ERROR_IO, strerror(child->failed));
+	else if (child->state == CHILD_RUNNING) {
+		l->waiting = NULL;
+		l->stream.ep = &child->ep;
+		run(l, c);
+	} else
+		on_session(NULL, l);
+}
+
+/* Until it runs, the client is not listened to. */
+static void run_command(struct listener *l, struct conn *c, const struct trust_entry *entry)
+{
+	struct error e = {0};
+	const char *line;
+
+	l->waiting = c;
+	conn_own(c, on_waiting, l);
+	if (exec_line(&line, entry, &e) < 0 ||
+	    child_start(&l->child, l->o->spawner, line, c, entry ? entry->label : "", on_child, l, &e) < 0)
+		cannot_run(l, e.code, e.text);
+}
+
+static void tell_session(struct listener *l, struct conn *c, const struct trust_entry *entry)
+{
 	l->who = (struct figures_who){.id = 1, .conn = c, .label = entry ? entry->label : "", .since = clock_ms()};
 	events_connect(l->hosting.events, &l->who);
 	notify_clients(&l->hosting.notify, 1);
@@ -96,19 +152,20 @@ static void tell_session(struct listener *l, struct conn *c)
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
+	const struct trust_entry *entry = entry_of(l, c);
 	char text[KEYTEXT_MAX];
 
 	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
-	tell_session(l, c);
-	limit_rate(l, c);
+	tell_session(l, c, entry);
+	limit_rate(entry, c);
 	server_stop(srv);
+	if (l->o->spawner)
+		run_command(l, c, entry);
 	confine_session(l);
-	stream_warn_raw(c);
-	conn_own(c, on_session, l);
-	stream_run(&l->stream, c);
-	on_session(c, l);
+	if (!l->o->spawner)
+		run(l, c);
 }
 
 /* Scans and noise are for -v; who was refused by a key is told, for somebody waits for that. */
@@ -195,7 +252,7 @@ static void on_signal(int number, void *owner)
 static int confine(const struct listener *l, struct error *e)
 {
 	const struct socket_listeners *at = &l->server.listeners;
-	struct sandbox_needs needs = {.accept = true, .again = true};
+	struct sandbox_needs needs = {.accept = true, .again = true, .commands = l->o->spawner != NULL};
 
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
@@ -214,7 +271,7 @@ static int setup(struct listener *l, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
@@ -224,6 +281,8 @@ static int setup(struct listener *l, struct error *e)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "LISTEN_FDNAMES: a control socket needs -k");
 	if (server_start(srv, e) < 0)
 		return -1;
+	if (o->spawner)
+		spawner_watch(o->spawner, l->loop);
 	ev_timer_init(&l->accept_timer, on_accept_timeout, (double)o->accept_ms / 1000, 0.);
 	ev_timer_init(&l->drain_timer, on_drained, 0., 0.);
 	l->accept_timer.data = l->drain_timer.data = l;
@@ -249,6 +308,8 @@ static int outcome(struct listener *l)
 	if (session_state(&l->stream.conn->session) != SESSION_CLOSED)
 		return 128 + l->signal;
 	status = stream_status(&l->stream);
+	if (l->stream.of_command && status != 0)
+		log_warn("the command ended with status %d", status);
 	if (l->cut)
 		return 128 + l->signal;
 	return status == 0 && l->signal && l->signal != SIGTERM ? 128 + l->signal : status;
@@ -284,6 +345,8 @@ int listener_run(const struct listener_options *o)
 	ev_timer_stop(l.loop, &l.drain_timer);
 	account(&l, status);
 	stream_close(&l.stream);
+	conn_free(l.waiting);
+	child_free(&l.child);
 	server_free(&l.server);
 	return status;
 }

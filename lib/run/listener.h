@@ -39,6 +39,9 @@ struct listener_options {
 	enum framing framing;
 	enum slow_policy slow;
 	size_t max_message; /* of framing */
+	struct spawner *spawner; /* a command for each client, see exec.h; or NULL */
+	bool forwards;
+	struct address forward; /* --forward */
 	int64_t max_clients, max_per_ip, handshake_rate; /* 0 = no limit */
 	int ready_fd; /* -1 = none */
 	bool at_given; /* ${at} is not the default */

@@ -31,6 +31,11 @@ int log_verbosity(void)
 	return state.verbosity;
 }
 
+const char *log_program(void)
+{
+	return state.prog;
+}
+
 void log_on_message(void (*wipe)(void))
 {
 	state.wipe = wipe;

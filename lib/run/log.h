@@ -12,6 +12,7 @@
 void log_setup(const char *prog, int verbosity, bool quiet);
 
 int log_verbosity(void);
+const char *log_program(void);
 
 /* An error that decides the exit status. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -20,7 +21,7 @@ void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Shown with ${level} or more -v. */
 void log_info(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* From here on each message is a JSON object: v, time, level, message. */
+/* From here on each message is a JSON object: v, time, program, level, message. */
 void log_as_json(void);
 
 /* A line of its own, as it is (it is safe to print). */

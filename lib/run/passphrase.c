@@ -61,9 +61,9 @@ static int load_fd(struct passphrase *from, struct error *e)
 static int load(struct passphrase *from, struct error *e)
 {
 	char path[KEYFILE_PATH_MAX];
-	bool credential = from && !from->file && from->fd < 0 && keyfile_credential(path, PASSPHRASE_CREDENTIAL);
+	bool credential = !from->file && from->fd < 0 && keyfile_credential(path, PASSPHRASE_CREDENTIAL);
 
-	if (!from || (!from->file && from->fd < 0 && !credential))
+	if (!from->file && from->fd < 0 && !credential)
 		return 0;
 	if (from->loaded)
 		return 1;
@@ -122,15 +122,14 @@ static int try(struct key *k, const struct keyseal *s, const char *passphrase, s
 	}
 }
 
-static int open_asked(struct key *k, const struct keyseal *s, const char *path, struct error *e)
+static int open_asked(struct key *k, const struct keyseal *s, const char *path, const char *remedy, struct error *e)
 {
 	char *text, safe[512], prompt[PROMPT_MAX];
 	int rc = -1;
 
 	if (!ask_possible())
 		return error_set(e, ERROR_IO, BLAME_LOCAL,
-		    "%s: locked with a passphrase, and there is no terminal to ask on: give --passphrase-file or "
-		    "--passphrase-fd", path);
+		    "%s: locked with a passphrase, and there is no terminal to ask on: %s", path, remedy);
 	text = secret_alloc(PASSPHRASE_MAX);
 	if (!text)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for a passphrase");
@@ -150,20 +149,33 @@ static int open_asked(struct key *k, const struct keyseal *s, const char *path, 
 	return rc;
 }
 
-int passphrase_open(struct key *k, const struct keyseal *s, const char *path, struct passphrase *from,
-    struct error *e)
+static int open_from(struct key *k, const struct keyseal *s, const char *path, struct passphrase *from,
+    const char *remedy, struct error *e)
 {
 	const char *line;
 	size_t len;
 	int rc = load(from, e);
 
 	if (rc <= 0)
-		return rc < 0 ? -1 : open_asked(k, s, path, e);
+		return rc < 0 ? -1 : open_asked(k, s, path, remedy, e);
 	from->used = true;
 	line = line_of(from, 0, &len);
 	if (!line || len == 0)
 		return error_set(e, ERROR_AUTH, BLAME_LOCAL, "%s: locked, and the passphrase given is empty", path);
 	return try(k, s, line, len, path, e);
+}
+
+int passphrase_open(struct key *k, const struct keyseal *s, const char *path, struct passphrase *from,
+    struct error *e)
+{
+	struct passphrase none = PASSPHRASE_NONE;
+	int rc;
+
+	if (from)
+		return open_from(k, s, path, from, "give --passphrase-file or --passphrase-fd", e);
+	rc = open_from(k, s, path, &none, "give it as the credential " PASSPHRASE_CREDENTIAL, e);
+	passphrase_free(&none);
+	return rc;
 }
 
 /* ---- locking ---- */

@@ -29,7 +29,7 @@ struct passphrase {
 #define PASSPHRASE_NONE ((struct passphrase){.fd = -1})
 
 /* Open what is in ${s}. ${path} is for the question. The terminal has three tries, other sources one.
- * ${from} may be NULL: then only a terminal can help. 0, or -1: ERROR_AUTH (wrong), ERROR_IO. */
+ * ${from} may be NULL for a tool without the two options. 0, or -1: ERROR_AUTH (wrong), ERROR_IO. */
 int passphrase_open(struct key *k, const struct keyseal *s, const char *path, struct passphrase *from,
     struct error *e) __attribute__((warn_unused_result));
 

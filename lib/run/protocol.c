@@ -33,6 +33,10 @@ int protocol_parse_raw(struct noise_protocol *p, const char *text, struct error 
 		return -1;
 	if (noise_protocol_psk_count(p) > 0)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s': Vault TCP has no pre-shared keys", text);
+	/* (There is nothing after the handshake that a server must say.) */
+	if (!noise_protocol_proves_peer(p, true))
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' does not prove the server's key by the end of the handshake: "
+		    "not for the wire of Vault TCP", text);
 	return 0;
 }
 

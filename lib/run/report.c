@@ -28,19 +28,26 @@ static json_t *waits_json(const struct waits *w)
 	return o;
 }
 
+const char *report_verdict(const struct conn *c, const struct waits *w)
+{
+	const struct session *s = &c->session;
+
+	return session_agreed(s) && s->sent + s->received > 0 ? waits_verdict(w) : NULL;
+}
+
 void report_json(const struct report *r)
 {
 	const struct session *s = &r->conn->session;
 	char key[KEYTEXT_MAX], stamp[LOG_STAMP_MAX], *line;
 	double rtt = conn_rtt_ms(r->conn);
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:o, s:s?, s:o, s:o, s:s, s:o}", "v", 1,
-	    "time", log_stamp(stamp), "level", "info", "event", "stats", "message", "figures of the session",
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:o, s:s?, s:o, s:o, s:s?, s:o}", "v", 1,
+	    "time", log_stamp(stamp), "program", log_program(), "level", "info", "event", "stats", "message", "figures of the session",
 	    "bytes_sent", (json_int_t)s->sent, "bytes_received", (json_int_t)s->delivered,
 	    "bytes_confirmed", (json_int_t)s->confirmed, "messages_sent", (json_int_t)s->messages_sent,
 	    "messages_received", (json_int_t)s->messages_received, "uptime_seconds", (double)r->uptime_ms / 1000,
 	    "protocol", s->protocol.name, "peer", jsontext(r->conn->peer), "peer_key", has_key(r->conn) ? peer_key(r->conn, key) : NULL,
 	    "rtt_ms", rtt > 0 ? json_real(rtt) : json_null(), "waits", waits_json(r->waits),
-	    "verdict", waits_verdict(r->waits), "status", r->status >= 0 ? json_integer(r->status) : json_null());
+	    "verdict", report_verdict(r->conn, r->waits), "status", r->status >= 0 ? json_integer(r->status) : json_null());
 
 	line = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
 	json_decref(o);

@@ -18,6 +18,9 @@ struct report {
 	int status; /* exit status, -1 while the session is under way */
 };
 
+/* What limited it, as waits_verdict(); NULL of a session that moved nothing, for nothing did. */
+const char *report_verdict(const struct conn *c, const struct waits *w);
+
 /* Print it on stderr: lines for people, or one JSON object (vault-protocol(5)). */
 void report_text(const struct report *r);
 void report_json(const struct report *r);

@@ -182,6 +182,11 @@ ssize_t rule_parse(struct rule *r, const char *text, size_t len, const char **wh
 	return -1;
 }
 
+bool rule_expired(const struct rule *r)
+{
+	return r->expires > 0 && time(NULL) >= r->expires;
+}
+
 void rule_free(struct rule *r)
 {
 	free(r->command);

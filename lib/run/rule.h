@@ -9,6 +9,7 @@
 #ifndef RULE_H
 #define RULE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,9 @@ struct rule {
 /* The options at the start of ${text}: the number of bytes they take, 0 if there are none (it begins
  * with something else), -1 with *${why}. rule_free() what it filled. */
 ssize_t rule_parse(struct rule *r, const char *text, size_t len, const char **why);
+
+/* Has its time come, by the system's clock? */
+bool rule_expired(const struct rule *r);
 
 void rule_free(struct rule *r);
 

@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +33,7 @@
 #define SCOPE_SIGNAL (1ULL << 1)
 
 #define DNS_PORT 53
+#define RESOLV_CONF "/etc/resolv.conf"
 
 struct ruleset_attr {
 	uint64_t handled_access_fs, handled_access_net, scoped;
@@ -45,10 +48,13 @@ struct port_attr {
 	uint64_t allowed_access, port;
 };
 
-/* Where the C library's resolver and its plug-ins keep their files. */
-static const char *const resolver_files[] = {"/etc", "/run", "/var/run", "/lib", "/lib64", "/usr/lib", "/usr/lib64",
-    "/usr/local/lib", "/usr/share", "/var/db", "/var/lib/sss", "/nix/store", "/gnu/store", "/etc/resolv.conf",
-    "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", "/dev/urandom"};
+/* What the C library's resolver and its plug-ins read. (The daemons that some of them ask have sockets, which
+ * are no files in this sense.) */
+static const char *const resolver_files[] = {RESOLV_CONF, "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/etc/gai.conf",
+    "/etc/host.conf", "/etc/mdns.allow", "/etc/ld.so.cache", "/dev/urandom"};
+/* The plug-ins themselves, which are loaded when they are needed. */
+static const char *const libraries[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store",
+    "/gnu/store"};
 
 int sandbox_landlock_abi(void)
 {
@@ -112,6 +118,28 @@ static int allow_beside(const struct rules *r, const char *path, uint64_t access
 	return allow_path(r, dirname(copy), access);
 }
 
+/*
+ * Daemons that keep resolv.conf in a directory of their own below /run put a new file in its place now and
+ * then; that one is to be read, too.
+ */
+static void allow_resolv_conf(const struct rules *r)
+{
+	char real[PATH_MAX];
+
+	if (realpath(RESOLV_CONF, real) && strncmp(real, "/run/", 5) == 0 && strchr(real + 5, '/'))
+		(void)allow_beside(r, real, FS_READ_FILE);
+}
+
+/* Not every system has all of them. */
+static void allow_resolver(const struct rules *r)
+{
+	allow_resolv_conf(r);
+	for (size_t i = 0; i < sizeof resolver_files / sizeof resolver_files[0]; i++)
+		(void)allow_path(r, resolver_files[i], FS_READ_FILE);
+	for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++)
+		(void)allow_path(r, libraries[i], FS_READ_FILE | FS_READ_DIR);
+}
+
 static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
 {
 	if (needs->append && allow_path(r, needs->append, FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE) < 0)
@@ -128,9 +156,8 @@ static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
 		return -1;
 	if (needs->removal_too && allow_beside(r, needs->removal_too, FS_REMOVE_FILE) < 0)
 		return -1;
-	/* Not every system has all of them. */
-	for (size_t i = 0; needs->resolve && i < sizeof resolver_files / sizeof resolver_files[0]; i++)
-		(void)allow_path(r, resolver_files[i], FS_READ_FILE | FS_READ_DIR);
+	if (needs->resolve)
+		allow_resolver(r);
 	return 0;
 }
 
@@ -142,6 +169,9 @@ static int allow_ports(const struct rules *r, const struct sandbox_needs *needs)
 		return 0;
 	if (needs->port != 0 && allow_port(r, needs->port, NET_CONNECT_TCP) < 0)
 		return -1;
+	for (size_t i = 0; i < needs->port_count; i++)
+		if (allow_port(r, needs->ports[i], NET_CONNECT_TCP) < 0)
+			return -1;
 	return needs->bind ? allow_port(r, needs->source_port, NET_BIND_TCP) : 0;
 }
 

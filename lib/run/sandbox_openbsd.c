@@ -46,7 +46,8 @@ static int promise(const struct sandbox_needs *needs)
 {
 	char promises[160];
 
-	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s", needs->accept || needs->connect ? " inet unix" : "",
+	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s%s", needs->accept || needs->connect || needs->datagrams ? " inet unix" : "",
+	    needs->commands ? " recvfd" : "",
 	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : needs->reread ? " rpath flock" : "",
 	    needs->directory ? " rpath cpath" : needs->removal || needs->removal_too || needs->arrival ? " cpath" : "");
 	return pledge(promises, NULL);

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <linux/net.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -49,6 +49,9 @@ int sandbox_seccomp(const struct sandbox_needs *needs)
 #ifndef SECCOMP_RET_KILL_PROCESS
 #define SECCOMP_RET_KILL_PROCESS 0x80000000U /* before Linux 4.14 it ends the thread */
 #endif
+#ifndef MSG_FASTOPEN
+#define MSG_FASTOPEN 0x20000000
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
@@ -65,18 +68,25 @@ int sandbox_seccomp(const struct sandbox_needs *needs)
 
 /* ---- what is let through ---- */
 
-/* A call that is let through if (argument & mask) == value, by its lower 32 bits. */
+/* A call that is let through if (word & mask) == value for each test; a mask of 0 ends them. */
+#define TESTS_MAX 3
+#define LOW(argument) (2 * (argument))
+#define HIGH(argument) (2 * (argument) + 1) /* both machines are little-endian */
+
 struct guarded {
 	int nr;
-	int argument;
-	uint32_t mask, value;
+	struct {
+		unsigned word;
+		uint32_t mask, value;
+	} tests[TESTS_MAX];
 };
 
 #define EXACTLY 0xffffffffU
+#define SOCK_OF_TYPE (~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
 /* A session under way: its descriptors, memory, clocks, signals. */
 static const int basic[] = {SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_lseek, SYS_close, SYS_fstat, SYS_newfstatat,
-    SYS_statx, SYS_fsync, SYS_dup, SYS_dup3, SYS_recvfrom, SYS_recvmsg, SYS_sendmsg, SYS_shutdown, SYS_getsockopt,
+    SYS_statx, SYS_fsync, SYS_dup, SYS_dup3, SYS_recvfrom, SYS_recvmsg, SYS_shutdown, SYS_getsockopt,
     SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_ppoll, SYS_pselect6, SYS_brk, SYS_munmap, SYS_mremap,
     SYS_madvise, SYS_mlock, SYS_munlock, SYS_futex, SYS_getrandom, SYS_clock_gettime, SYS_clock_getres,
     SYS_gettimeofday, SYS_clock_nanosleep, SYS_nanosleep, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
@@ -86,23 +96,34 @@ static const int basic[] = {SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_lsee
 #endif
 };
 
+/* With MSG_FASTOPEN, to send is to connect, to any port, and landlock does not see it. */
 static const struct guarded basic_if[] = {
-    {SYS_mmap, 2, PROT_EXEC, 0},
-    {SYS_mprotect, 2, PROT_EXEC, 0},
-    {SYS_fcntl, 1, EXACTLY, F_GETFL},
-    {SYS_fcntl, 1, EXACTLY, F_SETFL},
-    {SYS_fcntl, 1, EXACTLY, F_GETFD},
-    {SYS_fcntl, 1, EXACTLY, F_SETFD},
-    {SYS_ioctl, 1, EXACTLY, TCGETS},
-    {SYS_ioctl, 1, EXACTLY, IOCTL_TCGETS2},
-    {SYS_ioctl, 1, EXACTLY, TIOCGPGRP},
-    {SYS_ioctl, 1, EXACTLY, TIOCGWINSZ},
-    {SYS_ioctl, 1, EXACTLY, SIOCOUTQ}, /* what the peer has not acknowledged */
-    {SYS_setsockopt, 1, EXACTLY, SOL_SOCKET},
-    {SYS_setsockopt, 1, EXACTLY, IPPROTO_TCP},
+    {SYS_mmap, {{LOW(2), PROT_EXEC, 0}}},
+    {SYS_mprotect, {{LOW(2), PROT_EXEC, 0}}},
+    {SYS_fcntl, {{LOW(1), EXACTLY, F_GETFL}}},
+    {SYS_fcntl, {{LOW(1), EXACTLY, F_SETFL}}},
+    {SYS_fcntl, {{LOW(1), EXACTLY, F_GETFD}}},
+    {SYS_fcntl, {{LOW(1), EXACTLY, F_SETFD}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, TCGETS}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, IOCTL_TCGETS2}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, TIOCGPGRP}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, TIOCGWINSZ}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, SIOCOUTQ}}}, /* what the peer has not acknowledged */
+    {SYS_setsockopt, {{LOW(1), EXACTLY, SOL_SOCKET}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_TCP}}},
+    {SYS_sendto, {{LOW(4), EXACTLY, 0}, {HIGH(4), EXACTLY, 0}, {LOW(3), MSG_FASTOPEN, 0}}}, /* send(2) */
+    {SYS_sendmsg, {{LOW(2), MSG_FASTOPEN, 0}}},
 };
 
-static const int accepting[] = {SYS_accept4};
+/* Who it is, and where it came to. */
+static const int accepting[] = {SYS_accept4, SYS_getsockname, SYS_getpeername};
+
+/* The helper may end, and libev makes its set anew when one of its descriptors lives on elsewhere. */
+static const int commanding[] = {SYS_wait4, SYS_epoll_create1,
+#ifdef __x86_64__
+    SYS_epoll_create,
+#endif
+};
 
 /* -o: see outfile.c. */
 static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat,
@@ -126,21 +147,38 @@ static const int appending[] = {SYS_openat,
 static const int arriving[] = {SYS_linkat};
 static const int changing[] = {SYS_flock, SYS_ftruncate};
 
+/* See udp_socket.c, route_mtu.c, udp_lan.c. No socket that is made can be one for streams. */
+static const int datagrams[] = {SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
+
+static const struct guarded datagrams_if[] = {
+    {SYS_socket, {{LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}}},
+    {SYS_sendmmsg, {{LOW(3), MSG_FASTOPEN, 0}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_UDP}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_IP}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_IPV6}}},
+};
+
 static const int connecting[] = {SYS_connect, SYS_getsockname};
 static const int binding[] = {SYS_bind};
 
+/* Only TCP, whose ports landlock confines; nothing confines other protocols. */
 static const struct guarded connecting_if[] = {
-    {SYS_socket, 0, EXACTLY, AF_UNIX},
-    {SYS_socket, 0, EXACTLY, AF_INET},
-    {SYS_socket, 0, EXACTLY, AF_INET6},
-    {SYS_ioctl, 1, EXACTLY, SIOCGIFINDEX},
-    {SYS_ioctl, 1, EXACTLY, SIOCGIFNAME},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, 0}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, IPPROTO_TCP}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET6}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, 0}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET6}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, IPPROTO_TCP}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, SIOCGIFINDEX}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, SIOCGIFNAME}}},
+};
+
+static const struct guarded connecting_unix_if[] = {
+    {SYS_socket, {{LOW(0), EXACTLY, AF_UNIX}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, 0}}},
 };
 
 /* What getaddrinfo(3) and its plug-ins do, which are loaded when they are needed, in a thread. */
 static const int resolving[] = {SYS_mmap, SYS_mprotect, SYS_openat, SYS_pread64, SYS_getdents64, SYS_readlinkat,
     SYS_faccessat, SYS_faccessat2, SYS_statfs, SYS_fstatfs, SYS_fadvise64, SYS_uname, SYS_sysinfo, SYS_getuid, SYS_getgid,
-    SYS_getegid, SYS_connect, SYS_bind, SYS_getsockname, SYS_getpeername, SYS_sendto, SYS_sendmmsg, SYS_recvmmsg,
+    SYS_getegid, SYS_connect, SYS_bind, SYS_getsockname, SYS_getpeername, SYS_recvmmsg,
     SYS_setsockopt, SYS_epoll_create1, SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime, SYS_set_robust_list,
     SYS_sched_getaffinity,
 #ifdef SYS_rseq
@@ -151,14 +189,21 @@ static const int resolving[] = {SYS_mmap, SYS_mprotect, SYS_openat, SYS_pread64,
 #endif
 };
 
+/* DNS by UDP and TCP, name service daemons by Unix sockets, this machine's addresses by netlink. */
 static const struct guarded resolving_if[] = {
-    {SYS_socket, 0, EXACTLY, AF_UNIX},
-    {SYS_socket, 0, EXACTLY, AF_INET},
-    {SYS_socket, 0, EXACTLY, AF_INET6},
-    {SYS_socket, 0, EXACTLY, AF_NETLINK},
-    {SYS_clone, 0, CLONE_THREAD, CLONE_THREAD},
-    {SYS_ioctl, 1, EXACTLY, FIONREAD},
-    {SYS_fcntl, 1, EXACTLY, F_DUPFD_CLOEXEC},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_UNIX}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, 0}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET}, {LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}, {LOW(2), EXACTLY, 0}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET}, {LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}, {LOW(2), EXACTLY, IPPROTO_UDP}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET6}, {LOW(1), SOCK_OF_TYPE, SOCK_STREAM}, {LOW(2), EXACTLY, 0}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET6}, {LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}, {LOW(2), EXACTLY, 0}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_INET6}, {LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}, {LOW(2), EXACTLY, IPPROTO_UDP}}},
+    {SYS_socket, {{LOW(0), EXACTLY, AF_NETLINK}, {LOW(2), EXACTLY, NETLINK_ROUTE}}},
+    {SYS_sendto, {{LOW(3), MSG_FASTOPEN, 0}}},
+    {SYS_sendmmsg, {{LOW(3), MSG_FASTOPEN, 0}}},
+    {SYS_clone, {{LOW(0), CLONE_THREAD, CLONE_THREAD}}},
+    {SYS_ioctl, {{LOW(1), EXACTLY, FIONREAD}}},
+    {SYS_fcntl, {{LOW(1), EXACTLY, F_DUPFD_CLOEXEC}}},
 };
 
 /* Taking away more. */
@@ -166,8 +211,11 @@ static const int entering[] = {SYS_seccomp, SYS_landlock_create_ruleset, SYS_lan
     SYS_landlock_restrict_self};
 
 static const struct guarded entering_if[] = {
-    {SYS_openat, 2, O_PATH, O_PATH}, /* to name a directory in a rule; nothing can be read that way */
-    {SYS_prctl, 0, EXACTLY, PR_SET_NO_NEW_PRIVS},
+    {SYS_openat, {{LOW(2), O_PATH, O_PATH}}}, /* to name a directory in a rule; nothing can be read that way */
+#ifdef __x86_64__
+    {SYS_open, {{LOW(1), O_PATH, O_PATH}}}, /* what musl's open(3) calls */
+#endif
+    {SYS_prctl, {{LOW(0), EXACTLY, PR_SET_NO_NEW_PRIVS}}},
 };
 
 /* Unless something above lets them through. */
@@ -180,8 +228,6 @@ static const int deadly[] = {SYS_execve, SYS_execveat, SYS_clone, SYS_ptrace, SY
 
 /* ---- the program ---- */
 
-#define LOW_WORD_OF(i) (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)(i))
-#define HIGH_WORD_OF(i) (LOW_WORD_OF(i) + 4) /* both machines are little-endian */
 #define CODE_MAX 1024
 
 struct program {
@@ -218,28 +264,27 @@ static void put_calls(struct program *p, const int *calls, size_t count, uint32_
 		put_call(p, calls[i], action);
 }
 
-static void put_guarded(struct program *p, const struct guarded *calls, size_t count)
+static void put_one_guarded(struct program *p, const struct guarded *g)
 {
-	for (size_t i = 0; i < count; i++) {
-		put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 5);
-		put_load(p, LOW_WORD_OF(calls[i].argument));
-		put(p, BPF_ALU | BPF_AND | BPF_K, calls[i].mask, 0, 0);
-		put(p, BPF_JMP | BPF_JEQ | BPF_K, calls[i].value, 0, 1);
-		put_return(p, SECCOMP_RET_ALLOW);
-		put_load(p, offsetof(struct seccomp_data, nr));
-	}
-}
+	uint8_t left = 0;
 
-/* send(2), but not sendto(2) with an address: that could connect. */
-static void put_send(struct program *p)
-{
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_sendto, 0, 6);
-	put_load(p, LOW_WORD_OF(4));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
-	put_load(p, HIGH_WORD_OF(4));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+	while (left < TESTS_MAX && g->tests[left].mask != 0)
+		left++;
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)g->nr, 0, (uint8_t)(3 * left + 2));
+	for (int i = 0; left > 0; i++) {
+		left--;
+		put_load(p, (uint32_t)offsetof(struct seccomp_data, args) + 4 * g->tests[i].word);
+		put(p, BPF_ALU | BPF_AND | BPF_K, g->tests[i].mask, 0, 0);
+		put(p, BPF_JMP | BPF_JEQ | BPF_K, g->tests[i].value, 0, (uint8_t)(3 * left + 1));
+	}
 	put_return(p, SECCOMP_RET_ALLOW);
 	put_load(p, offsetof(struct seccomp_data, nr));
+}
+
+static void put_guarded(struct program *p, const struct guarded *calls, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		put_one_guarded(p, &calls[i]);
 }
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
@@ -250,6 +295,12 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 {
 	if (needs->accept)
 		ALLOW(p, accepting);
+	if (needs->datagrams) {
+		ALLOW(p, datagrams);
+		ALLOW_IF(p, datagrams_if);
+	}
+	if (needs->commands)
+		ALLOW(p, commanding);
 	if (needs->directory)
 		ALLOW(p, naming);
 	if (needs->removal || needs->removal_too)
@@ -262,7 +313,10 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 		ALLOW(p, changing);
 	if (needs->connect) {
 		ALLOW(p, connecting);
-		ALLOW_IF(p, connecting_if);
+		if (needs->unix_socket)
+			ALLOW_IF(p, connecting_unix_if);
+		if (needs->port != 0 || needs->port_count > 0)
+			ALLOW_IF(p, connecting_if);
 		if (needs->bind)
 			ALLOW(p, binding);
 	}
@@ -278,7 +332,7 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 
 static void write_program(struct program *p, const struct sandbox_needs *needs)
 {
-	const struct guarded raise_if = {SYS_tgkill, 0, EXACTLY, (uint32_t)getpid()};
+	const struct guarded raise_if = {SYS_tgkill, {{LOW(0), EXACTLY, (uint32_t)getpid()}}};
 
 	p->count = 0;
 	put_load(p, offsetof(struct seccomp_data, arch));
@@ -287,7 +341,6 @@ static void write_program(struct program *p, const struct sandbox_needs *needs)
 	put_load(p, offsetof(struct seccomp_data, nr));
 	ALLOW(p, basic);
 	ALLOW_IF(p, basic_if);
-	put_send(p);
 	put_guarded(p, &raise_if, 1); /* abort(3) */
 	put_needs(p, needs);
 	/* Its flags are out of a filter's sight; the C library then tries clone(2). */

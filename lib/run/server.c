@@ -52,7 +52,9 @@ static void judge(struct server *srv, struct conn *c)
 		conn_update(c);
 		return;
 	}
-	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c, srv->buffers) < 0)
+	/* (Where there is no pool, only one is served.) */
+	if (!refusal && !srv->busy && !session_peer(&c->session)->probe &&
+	    (conn_grow(c, srv->buffers) < 0 || (srv->pool && conn_own_squash(c) < 0)))
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 	session_judge(&c->session, refusal);
 	conn_update(c);

@@ -347,6 +347,8 @@ static int confine(struct service *v, struct error *e)
 
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
+	if (v->kind->confine)
+		v->kind->confine(v, &needs);
 	return stream_confine(&v->stream, needs, e);
 }
 
@@ -357,11 +359,9 @@ static void on_usr1(void *owner)
 
 static int open_control(struct service *v, struct error *e)
 {
-	int handed = v->hosting.control_fd;
-
-	if (!v->o->control && handed < 0)
+	if (!v->o->control && v->hosting.control_fd < 0)
 		return 0;
-	v->control = control_open(v, v->o->control, handed, e);
+	v->control = control_open(v, v->o->control, v->hosting.control_fd, e);
 	return v->control ? 0 : -1;
 }
 
@@ -379,7 +379,7 @@ static int setup(struct service *v, struct error *e)
 	const struct listener_options *o = v->o;
 	struct server *srv = &v->server;
 
-	hosting_raise_limit();
+	socket_raise_limit();
 	srv->loop = v->loop;
 	srv->owner = v;
 	srv->pool = &v->pool;
@@ -390,9 +390,9 @@ static int setup(struct service *v, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&v->stream, v->loop, &o->stream, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
+	if (stream_open(&v->stream, v->loop, &o->stream, v->kind->no_stdio, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
 		return -1;
-	srv->config.messages = true;
+	srv->config.messages = !v->kind->no_stdio;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
 	v->stream.asked = on_usr1;

@@ -41,9 +41,12 @@ struct guest {
 
 /* What a kind of service does with its guests. All may be NULL but step. */
 struct service_kind {
+	bool no_stdio; /* standard input and output are left alone, and messages are not kept apart */
 	/* Once, at the start and at the end. */
 	int (*start)(struct service *v, struct error *e);
 	void (*stop)(struct service *v);
+	/* What else must be possible in the sandbox. */
+	void (*confine)(const struct service *v, struct sandbox_needs *needs);
 	/* A guest is in. 0, or -1 with ${e} set: then it is sent away. */
 	int (*open)(struct guest *g, struct error *e);
 	/* Its conn changed, or service_soon() was called: do what can be done. True when the session is

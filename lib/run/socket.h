@@ -57,6 +57,15 @@ void socket_adopt(struct socket_listeners *l, const int *fds, int count);
 /* Close them all and remove the Unix socket's path. */
 void socket_unlisten(struct socket_listeners *l);
 
+/* A stream socket, or -1. */
+int socket_new(int family);
+
+/* The address of a path that fits (see address_parse()). */
+socklen_t socket_unix_address(struct sockaddr_un *un, const char *path);
+
+/* Where each client is a descriptor: as many as the system allows. */
+void socket_raise_limit(void);
+
 /* What an accepted or connected stream socket should have (no delay for small writes). */
 void socket_tune(int fd);
 

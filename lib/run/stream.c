@@ -18,13 +18,17 @@
 /* Measured against Vault TCP in Python on one machine: none failed at 10 ms; networks are slower. */
 #define RAW_PAUSE_MS 50
 
-/* The session wants raw keys; they are wiped in stream_close(). */
+/* The session wants raw keys; the secret one is released in stream_close(). */
 static int load_identity(struct stream *st, struct session_config *config, struct error *e)
 {
 	const struct key *id = st->options->identity;
 	struct key public = {0};
 
 	config->throwaway = st->options->throwaway;
+	if (!st->static_secret)
+		st->static_secret = secret_alloc(KEY_BYTES);
+	if (!st->static_secret)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for keys");
 	if (key_x25519_secret(st->static_secret, id) != KEYTEXT_OK || key_public(&public, id) != KEYTEXT_OK)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "the identity cannot be used for TCP");
 	config->handshake.static_secret = st->static_secret;
@@ -76,7 +80,7 @@ static void report_now(struct stream *st, int status)
 	struct waits waits = st->waits;
 	struct report r = {.conn = st->conn, .waits = &waits, .uptime_ms = clock_ms() - st->began, .status = status};
 
-	waits_blame_peer(&waits, conn_network_us(st->conn));
+	waits_settle(&waits);
 	if (json)
 		report_json(&r);
 	else
@@ -88,6 +92,13 @@ static enum waits_for ask_waits(void *owner)
 	struct stream *st = owner;
 
 	return pump_waits(&st->pump);
+}
+
+static int64_t ask_busy(void *owner)
+{
+	struct stream *st = owner;
+
+	return conn_network_us(st->conn);
 }
 
 static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
@@ -109,17 +120,18 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 	report_now(st, -1);
 }
 
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, bool none, struct error *e)
 {
 	memset(st, 0, sizeof *st);
 	st->loop = loop;
 	st->options = o;
-	/* From the start: by default this signal would end the process. */
+	/* (Until now it was ignored: by default this signal would end the process.) */
 	ev_signal_init(&st->usr1, on_usr1, SIGUSR1);
 	st->usr1.data = st;
 	ev_signal_start(loop, &st->usr1);
 	ev_unref(loop);
-	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
+	st->stdio = stdstreams_open(none ? NULL : o->output, none || o->recv_only, none || o->send_only, e);
+	st->ep = st->stdio;
 	return st->ep ? 0 : -1;
 }
 
@@ -132,7 +144,7 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 		json_object_seed(0);
 		log_stamp(stamp);
 	}
-	needs.directory = stdstreams_directory(st->ep);
+	needs.directory = stdstreams_directory(st->stdio);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }
 
@@ -168,20 +180,26 @@ void stream_run(struct stream *st, struct conn *conn)
 	st->pumping = true;
 	if (st->options->rate_limit > 0)
 		conn_pace(conn, st->options->rate_limit);
-	waits_start(&st->waits, st->loop, ask_waits, st);
+	waits_start(&st->waits, st->loop, ask_waits, ask_busy, st);
 	ev_timer_init(&st->progress, on_progress, PROGRESS_SECONDS, PROGRESS_SECONDS);
 	st->progress.data = st;
 	if (progress_wanted(st))
 		ev_timer_start(st->loop, &st->progress);
 }
 
-/* Who is refused by a raw peer learns it only as an end. */
-static void warn_empty(const struct stream *st)
+/* Not a word from a raw peer to which we have shown a key. */
+static bool heard_nothing(const struct stream *st)
 {
 	const struct session *s = &st->conn->session;
 
-	if (session_is_raw(s) && !st->options->send_only && s->received == 0 && s->messages_received == 0 &&
-	    noise_protocol_needs_static(&s->protocol, s->config->handshake.initiator))
+	return session_is_raw(s) && s->received == 0 && s->messages_received == 0 && session_agreed(s) &&
+	    noise_protocol_needs_static(&s->protocol, s->config->handshake.initiator);
+}
+
+/* Who is refused by a raw peer learns it only as an end. */
+static void warn_empty(const struct stream *st)
+{
+	if (heard_nothing(st) && !st->options->send_only)
 		log_warn("warning: %s: the peer ended without sending anything: it may not accept this side's key",
 		    st->conn->peer);
 }
@@ -198,36 +216,62 @@ bool stream_step(struct stream *st)
 	return st->pumping && pump_step(&st->pump);
 }
 
-static bool peer_text(enum error_blame blame)
+/* Who is refused by a raw peer may learn it as a reset, too. */
+static bool refused_perhaps(const struct stream *st, const struct error *e)
 {
-	return blame == BLAME_PEER || blame == BLAME_AUTH;
+	return (e->code == ERROR_TRUNCATED || e->code == ERROR_NETWORK) && e->blame == BLAME_PEER && heard_nothing(st);
+}
+
+static void tell_error(const struct stream *st, const struct error *e)
+{
+	bool peer = (e->blame == BLAME_PEER || e->blame == BLAME_AUTH) && !strstr(e->text, st->conn->peer);
+
+	log_error("%s%s%s%s", peer ? st->conn->peer : "", peer ? ": " : "", e->text,
+	    refused_perhaps(st, e) ? "; it may not accept this side's key" : "");
+}
+
+void stream_figures(struct stream *st, int status)
+{
+	waits_stop(&st->waits);
+	if (st->options->stats != REPORT_NONE)
+		report_now(st, status);
+}
+
+/* The pump's status, or that of the command at either end. */
+static int find_status(struct stream *st, struct error *e)
+{
+	int status = pump_status(&st->pump, e), command = session_child_status(&st->conn->session);
+
+	st->of_command = e->code == ERROR_OK && st->pump.concluded;
+	if (!st->options->exec_status || command < 0 || st->pump.error.code != ERROR_OK || st->pump.broken_pipe)
+		return status;
+	memset(e, 0, sizeof *e);
+	st->of_command = true;
+	return command;
 }
 
 int stream_status(struct stream *st)
 {
 	const struct session *s = &st->conn->session;
+	const char *verdict;
 	struct error e;
-	int status = pump_status(&st->pump, &e);
+	int status = find_status(st, &e);
+	bool complete = status == 0 || st->of_command;
 
 	if (ev_is_active(&st->progress)) {
 		ev_timer_stop(st->loop, &st->progress);
 		progress_end(st->options->progress == PROGRESS_ON, s->confirmed, s->delivered, clock_ms() - st->began);
 	}
-	if (e.code != ERROR_OK && status != 128 + 13) {
-		if (peer_text(e.blame))
-			log_error("%s: %s", st->conn->peer, e.text);
-		else
-			log_error("%s", e.text);
-	}
+	if (e.code != ERROR_OK && status != 128 + 13)
+		tell_error(st, &e);
 	if (status == 0)
 		warn_empty(st);
-	waits_stop(&st->waits);
-	if (st->options->stats != REPORT_NONE)
-		report_now(st, status);
-	waits_blame_peer(&st->waits, conn_network_us(st->conn));
-	log_info(1, "%s", waits_verdict(&st->waits));
+	stream_figures(st, status);
+	verdict = report_verdict(st->conn, &st->waits);
+	if (verdict)
+		log_info(1, "%s", verdict);
 	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
-	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");
+	    (unsigned long long)s->delivered, complete ? "complete" : "not complete");
 	return status;
 }
 
@@ -243,17 +287,30 @@ void stream_drop(struct stream *st)
 	st->pumping = false;
 }
 
+/* Stopping a watcher gives the signal its default back, which would end the process. */
+static void ignore_usr1(struct stream *st)
+{
+	sigset_t usr1, before;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &before);
+	ev_ref(st->loop);
+	ev_signal_stop(st->loop, &st->usr1);
+	signal(SIGUSR1, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 void stream_close(struct stream *st)
 {
 	if (!st->loop)
 		return;
 	stream_drop(st);
-	ev_ref(st->loop);
-	ev_signal_stop(st->loop, &st->usr1);
-	stdstreams_close(st->ep);
+	ignore_usr1(st);
+	stdstreams_close(st->stdio);
 	if (st->squash_bufs)
 		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);
 	free(st->squash_bufs);
-	secret_wipe(st->static_secret, sizeof st->static_secret);
+	secret_free(st->static_secret);
 	memset(st, 0, sizeof *st);
 }

@@ -245,6 +245,14 @@ enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_
 	return verdict;
 }
 
+void trust_known_learn(struct trust_list *list, const struct key *key)
+{
+	struct trust_entry entry = {.key = *key};
+
+	if (key_x25519_public(entry.x25519, key) == KEYTEXT_OK)
+		(void)!trust_push(list, &entry, "", 0);
+}
+
 /* One write; what a full disk left of it is cut off again, which the lock allows. */
 static int trust_append(int fd, const char *path, const char *line, size_t len, struct error *e)
 {

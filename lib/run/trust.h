@@ -118,6 +118,10 @@ enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e) __attribute__((warn_unused_result));
 
+/* A key that this process has just remembered, so that it need not read the file again (line 0). Without
+ * memory it is as if it had not been. */
+void trust_known_learn(struct trust_list *list, const struct key *key);
+
 /* For who will not be able to make files any more. If there is one that can be appended to, *${fresh}
  * is -1. Otherwise the directory is made, and *${fresh} is a file in it that has no name yet, for
  * trust_known_first(); where the file system knows no such files, an empty one is made. 0 or -1. */

@@ -11,14 +11,47 @@ static int64_t now_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* In a stretch of waiting for the network, that had something to carry for only so long: the rest was for the peer. */
+void waits_settle(struct waits *w)
+{
+	int64_t busy, rest;
+
+	if (!w->stretch)
+		return;
+	w->stretch = false;
+	busy = w->busy(w->owner);
+	if (busy == INT64_MAX)
+		return;
+	rest = w->stretch_us - (busy > w->stretch_busy ? busy - w->stretch_busy : 0);
+	if (rest <= 0)
+		return;
+	w->us[WAITS_NETWORK] -= rest;
+	w->us[w->rest] += rest;
+}
+
 /* Close the account that runs and open another. */
 static void turn(struct waits *w, enum waits_for next)
 {
+	enum waits_for rest = next == WAITS_TAIL ? WAITS_PEER_INPUT : WAITS_PEER_OUTPUT;
 	int64_t now = now_us();
 
+	if (next == WAITS_TAIL)
+		next = WAITS_NETWORK;
 	w->us[w->now] += now - w->mark;
+	if (w->now == WAITS_NETWORK)
+		w->stretch_us += now - w->mark;
 	w->mark = now;
 	w->now = next;
+	if (next == WAITS_CPU)
+		return;
+	if (next != WAITS_NETWORK || rest != w->rest)
+		waits_settle(w);
+	if (next == WAITS_NETWORK && !w->stretch) {
+		w->stretch = true;
+		w->rest = rest;
+		w->stretch_us = 0;
+		w->stretch_busy = w->busy(w->owner);
+	}
 }
 
 static void on_prepare(struct ev_loop *loop, ev_prepare *p, int events)
@@ -37,11 +70,12 @@ static void on_check(struct ev_loop *loop, ev_check *c, int events)
 	turn(c->data, WAITS_CPU);
 }
 
-void waits_start(struct waits *w, struct ev_loop *loop, enum waits_for (*ask)(void *), void *owner)
+void waits_start(struct waits *w, struct ev_loop *loop, enum waits_for (*ask)(void *), int64_t (*busy)(void *), void *owner)
 {
 	memset(w, 0, sizeof *w);
 	w->loop = loop;
 	w->ask = ask;
+	w->busy = busy;
 	w->owner = owner;
 	w->mark = now_us();
 	ev_prepare_init(&w->prepare, on_prepare);
@@ -59,6 +93,7 @@ void waits_stop(struct waits *w)
 	if (!w->loop)
 		return;
 	turn(w, WAITS_CPU);
+	waits_settle(w);
 	ev_ref(w->loop);
 	ev_ref(w->loop);
 	ev_prepare_stop(w->loop, &w->prepare);
@@ -73,16 +108,6 @@ double waits_share(const struct waits *w, enum waits_for what)
 	for (int i = 0; i < WAITS_COUNT; i++)
 		all += w->us[i];
 	return all > 0 ? (double)w->us[what] / (double)all : 0;
-}
-
-void waits_blame_peer(struct waits *w, int64_t network_us)
-{
-	int64_t rest = w->us[WAITS_NETWORK] - network_us;
-
-	if (rest <= 0)
-		return;
-	w->us[WAITS_NETWORK] -= rest;
-	w->us[WAITS_PEER_OUTPUT] += rest;
 }
 
 const char *waits_verdict(const struct waits *w)

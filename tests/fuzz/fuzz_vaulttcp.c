@@ -4,7 +4,8 @@
  * rest is our application, the transport and the clock.
  *
  *   byte 0   bit 0: role; bits 1, 2: pattern; bit 3: --wire auto (responder); bit 4: one-way; bit 5: both
- *            sides have shaken hands already; bit 6: a largest message of 1000 bytes; bit 7: a vault/1 peer
+ *            sides have shaken hands already; bit 6: a largest message of 1000 bytes, and without bit 4 the other
+ *            way only; bit 7: a vault/1 peer
  *   rest     operations: one byte what, then what it needs (see operate())
  *
  * Whatever happens in between, the application gets a beginning of what the peer has sealed, in order;
@@ -71,6 +72,7 @@ static void config_of(struct session_config *c, int i, unsigned how)
 	    .handshake = {.initiator = initiator, .allowed = allowed, .allowed_count = 1, .static_secret = secrets[i],
 		.remote_static = publics[other], .rng = &rng},
 	    .take_nothing = i == 0 && (how & 16),
+	    .send_nothing = i == 0 && (how & 80) == 64,
 	    .tells_unacked = i == 0,
 	    .max_message = i == 0 && (how & 64) ? 1000 : 0,
 	    .pause_ms = 50,
@@ -271,6 +273,13 @@ static void check(void)
 		MUST(!(state & (SESSION_SEND_WIRE | SESSION_SEND_APP)) && !session_wants_reset(&us));
 	if (us.phase == PHASE_RUN && us.ready && session_is_raw(&us) && now < us.quiet_until)
 		MUST(!(state & SESSION_SEND_APP));
+	/* A peer that claims a key is served only when it has proven it; and who has shown nothing has no end. */
+	if (us.ready && session_is_raw(&us) && us.peer.has_key)
+		MUST(us.peer.authenticated);
+	if (us.ready && session_is_raw(&us) && us.config->send_nothing && !us.config->handshake.initiator)
+		MUST(us.peer.authenticated);
+	if ((state & SESSION_FINISH_APP) && session_is_raw(&us))
+		MUST(us.peer.authenticated || us.sent > 0);
 	if (state == SESSION_CLOSED && e->code == ERROR_OK && !us.stop_want) {
 		/* Success: the end came, and what was said before it is taken. */
 		MUST(us.ready && us.fin && us.in_head == us.in_tail && us.peer_eof);

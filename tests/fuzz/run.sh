@@ -23,8 +23,8 @@ finish() {
 	local name=$1 artifact
 	if wait "$2"; then
 		printf 'ok   %-16s %s\n' "$name" "$(sed -n \
-		    -e 's/^stat::number_of_executed_units: */runs: /p' \
-		    -e 's/^Done.*//p' "$work/$name/log" | tr '\n' ' ')"
+		    -e 's/^#[0-9]*[[:space:]]*DONE *cov: *\([0-9]*\) ft: *\([0-9]*\) .*/edges: \1 features: \2/p' \
+		    -e 's/^stat::number_of_executed_units: */runs: /p' "$work/$name/log" | tr '\n' ' ')"
 		return
 	fi
 	failed=$((failed + 1))

@@ -7,15 +7,13 @@
  *   sandbox-try --time N [NEED...]       microseconds that entering takes, the median of N times
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
- * NEED is --accept, --connect PORT, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
- * --removal FILE, and --twice: enter once more, with no needs; with --off there is none. TRY is a name from the table
- * below, with arguments after colons.
+ * NEED is --accept, --connect PORT, --also PORT (up to four more), --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
+ * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there
+ * is none. TRY is a name from the table below, with arguments after colons.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,26 +30,27 @@
 
 #include "run/sandbox.h"
 #include "sandbox-try_linux.h"
+#include "sandbox-try_net.h"
 
-/* Made before the sandbox is entered, like the tools' own descriptors. */
-static struct {
-	int tcp, udp, listening, pair[2];
-} made;
-
-static const char *arg[2]; /* of the try, NULL if there is none */
-
-static int none(int fd)
-{
-	if (fd < 0)
-		return -1;
-	return close(fd);
-}
+struct made made;
+const char *arg[3];
 
 /* ---- files ---- */
 
 static int try_read(void)
 {
-	return none(open(arg[0], O_RDONLY | O_CLOEXEC));
+	return net_none(open(arg[0], O_RDONLY | O_CLOEXEC));
+}
+
+/* open(2) itself, which the C library may or may not use: to read, and only to name. */
+static int try_old_open(void)
+{
+	return net_none(linux_open(arg[0], 0));
+}
+
+static int try_old_path(void)
+{
+	return net_none(linux_open(arg[0], 1));
 }
 
 static int try_append(void)
@@ -65,7 +64,7 @@ static int try_append(void)
 
 static int try_create(void)
 {
-	return none(open(arg[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	return net_none(open(arg[0], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
 
 static int try_remove(void)
@@ -88,97 +87,6 @@ static int try_stat(void)
 	struct stat st;
 
 	return stat(arg[0], &st);
-}
-
-/* ---- the network ---- */
-
-static struct sockaddr_in here(const char *port)
-{
-	return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static int try_socket(void)
-{
-	return none(socket(AF_INET, SOCK_STREAM, 0));
-}
-
-static int try_packets(void)
-{
-	return none(socket(AF_PACKET, SOCK_RAW, 0));
-}
-
-static int try_connect(void)
-{
-	struct sockaddr_in to = here(arg[0]);
-
-	return connect(made.tcp, (struct sockaddr *)&to, sizeof to);
-}
-
-static int try_bind(void)
-{
-	struct sockaddr_in at = here(arg[0]);
-
-	return bind(made.tcp, (struct sockaddr *)&at, sizeof at);
-}
-
-static int try_listen(void)
-{
-	return listen(made.tcp, 1);
-}
-
-/* Nobody is there: to be told so is to be allowed. */
-static int try_accept(void)
-{
-	return accept4(made.listening, NULL, NULL, SOCK_NONBLOCK) < 0 && errno == EAGAIN ? 0 : -1;
-}
-
-static int try_send(void)
-{
-	return send(made.pair[0], "x", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-}
-
-static int try_sendto(void)
-{
-	struct sockaddr_in to = here("9");
-
-	return sendto(made.udp, "x", 1, 0, (struct sockaddr *)&to, sizeof to) == 1 ? 0 : -1;
-}
-
-static int try_tune(void)
-{
-	int on = 1;
-
-	return setsockopt(made.tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-}
-
-static int try_tune_ip(void)
-{
-	int ttl = 64;
-
-	return setsockopt(made.tcp, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
-}
-
-static int try_resolve(void)
-{
-	struct addrinfo *list;
-	int rc = getaddrinfo(arg[0], NULL, NULL, &list);
-
-	if (rc == 0)
-		freeaddrinfo(list);
-	else if (rc != EAI_SYSTEM)
-		errno = ENOENT;
-	return rc == 0 ? 0 : -1;
-}
-
-/* The C library asks for the interface's name, and can do without. */
-static int try_linklocal(void)
-{
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = 1};
-	char text[128];
-
-	inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr);
-	return getnameinfo((struct sockaddr *)&in6, sizeof in6, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 ? 0 : -1;
 }
 
 /* ---- processes and memory ---- */
@@ -266,29 +174,17 @@ static const struct {
 	const char *name;
 	int (*go)(void);
 } tries[] = {{"read", try_read}, {"append", try_append}, {"create", try_create}, {"remove", try_remove},
-    {"rename", try_rename}, {"mkdir", try_mkdir}, {"stat", try_stat}, {"socket", try_socket},
-    {"packets", try_packets}, {"connect", try_connect}, {"bind", try_bind}, {"listen", try_listen},
-    {"accept", try_accept}, {"send", try_send}, {"sendto", try_sendto}, {"tune", try_tune}, {"tune-ip", try_tune_ip},
-    {"resolve", try_resolve}, {"link-local", try_linklocal}, {"exec", try_exec}, {"fork", try_fork},
+    {"rename", try_rename}, {"mkdir", try_mkdir}, {"stat", try_stat}, {"socket", net_socket},
+    {"connect", net_connect}, {"bind", net_bind}, {"listen", net_listen},
+    {"accept", net_accept}, {"send", net_send}, {"sendto", net_sendto}, {"tune", net_tune}, {"tune-ip", net_tune_ip},
+    {"resolve", net_resolve}, {"link-local", net_linklocal}, {"exec", try_exec}, {"fork", try_fork},
     {"thread", try_thread}, {"kill", try_kill}, {"abort", try_abort}, {"memory", try_memory}, {"code", try_code},
     {"make-code", try_make_code}, {"foreground", try_foreground}, {"type", try_type}, {"ptrace", linux_ptrace},
-    {"process-vm", linux_process_vm}, {"name", linux_name}};
-
-static void prepare(void)
-{
-	struct sockaddr_in any = here("0");
-
-	made.tcp = socket(AF_INET, SOCK_STREAM, 0);
-	made.udp = socket(AF_INET, SOCK_DGRAM, 0);
-	made.listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	if (bind(made.listening, (struct sockaddr *)&any, sizeof any) < 0 || listen(made.listening, 1) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, made.pair) < 0) {
-		perror("sandbox-try");
-		exit(1);
-	}
-}
+    {"process-vm", linux_process_vm}, {"name", linux_name}, {"fast-listener", net_fast_listener}, {"fast-msg", net_fast_msg},
+    {"fast-to", net_fast_to}, {"fast-many", net_fast_many}, {"old-open", try_old_open}, {"old-path", try_old_path}};
 
 static enum sandbox_mode mode = SANDBOX_REQUIRE;
+static bool twice;
 
 static void enter(const struct sandbox_needs *needs)
 {
@@ -299,7 +195,7 @@ static void enter(const struct sandbox_needs *needs)
 		fprintf(stderr, "sandbox-try: %s\n", e.text);
 		_exit(error_status(e.code));
 	}
-	if (needs->again && sandbox_enter(&nothing_more, mode, &e) < 0)
+	if (twice && sandbox_enter(&nothing_more, mode, &e) < 0)
 		_exit(1);
 }
 
@@ -310,6 +206,7 @@ static void child(const struct sandbox_needs *needs, char *what)
 
 	arg[0] = strtok_r(NULL, ":", &save);
 	arg[1] = strtok_r(NULL, ":", &save);
+	arg[2] = strtok_r(NULL, ":", &save);
 	for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++)
 		if (strcmp(tries[i].name, name) == 0) {
 			linux_prepare(arg[0]);
@@ -386,11 +283,13 @@ static int measure(const struct sandbox_needs *needs, int n)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"bind", 1, NULL, 'b'},
+	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"also", 1, NULL, 'l'}, {"bind", 1, NULL, 'b'},
 	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
-	    {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
+	    {"unix", 0, NULL, 'x'},
+	    {"again", 0, NULL, '1'}, {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
-	struct sandbox_needs needs = {0};
+	uint16_t ports[4];
+	struct sandbox_needs needs = {.ports = ports};
 	int option, times = 0;
 
 	(void)setrlimit(RLIMIT_CORE, &no_core);
@@ -398,6 +297,7 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 'a': needs.accept = true; break;
 		case 'c': needs.connect = true; needs.port = (uint16_t)atoi(optarg); break;
+		case 'l': if (needs.port_count < 4) ports[needs.port_count++] = (uint16_t)atoi(optarg); break;
 		case 'b': needs.bind = true; needs.source_port = (uint16_t)atoi(optarg); break;
 		case 'r': needs.resolve = true; break;
 		case 'p': needs.append = optarg; break;
@@ -405,14 +305,16 @@ int main(int argc, char **argv)
 		case 'd': needs.directory = optarg; break;
 		case 'u': needs.removal = optarg; break;
 		case 'o': mode = SANDBOX_OFF; break;
-		case '2': needs.again = true; break;
+		case 'x': needs.connect = true; needs.unix_socket = true; break;
+		case '1': needs.again = true; break;
+		case '2': needs.again = twice = true; break;
 		case 't': times = atoi(optarg); break;
 		case 'n': return linux_deny(optarg, argv + optind);
 		default: return 2;
 		}
 	if (times > 0)
 		return measure(&needs, times);
-	prepare();
+	net_prepare();
 	for (int i = optind; i < argc; i++)
 		if (try_one(&needs, argv[i]))
 			return 1;

@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -50,6 +51,22 @@ int linux_process_vm(void)
 	struct iovec from = {&byte, 1}, to = {&copy, 1};
 
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 ? 0 : -1;
+}
+
+int linux_open(const char *path, int only_name)
+{
+#ifdef SYS_open
+	return (int)syscall(SYS_open, path, (only_name ? O_PATH : O_RDONLY) | O_CLOEXEC, 0);
+#else
+	return open(path, (only_name ? O_PATH : O_RDONLY) | O_CLOEXEC);
+#endif
+}
+
+int linux_fast_many(int fd, struct msghdr *m)
+{
+	struct mmsghdr one = {.msg_hdr = *m};
+
+	return sendmmsg(fd, &one, 1, LINUX_FASTOPEN);
 }
 
 #define UNKNOWN (SECCOMP_RET_ERRNO | ENOSYS)
@@ -103,6 +120,20 @@ int linux_ptrace(void)
 
 int linux_process_vm(void)
 {
+	return unknown();
+}
+
+int linux_open(const char *path, int only_name)
+{
+	(void)path;
+	(void)only_name;
+	return unknown();
+}
+
+int linux_fast_many(int fd, struct msghdr *m)
+{
+	(void)fd;
+	(void)m;
 	return unknown();
 }
 

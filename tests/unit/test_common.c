@@ -268,6 +268,7 @@ static void test_init(void)
 	CHECK_INT(write(fds[1], "x", 1), -1);
 	CHECK_INT(errno, EPIPE);
 	close(fds[1]);
+	CHECK_INT(raise(SIGUSR1), 0); /* and is still here */
 }
 
 static void test_fail(void)

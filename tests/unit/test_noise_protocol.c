@@ -251,6 +251,33 @@ static void test_what_patterns_need(void)
 	}
 }
 
+/* Whoever says the last word of the handshake has proven itself by it (deferred patterns excepted). */
+static void test_who_is_proven(void)
+{
+	static const char *const initiators_are[] = {"XN", "XK", "XX", "NX1", "XK1", "XX1", "K1N", "K1K", "K1K1", "K1X", "KX1",
+	    "K1X1", "I1N", "I1K", "I1K1", "I1X", "IX1", "I1X1"};
+	static const char *const responders_are_not[] = {"NX1", "XX1", "KX1", "K1X1", "IX1", "I1X1"};
+	const struct noise_pattern *pattern;
+	size_t initiators = 0, responders = 0;
+
+	for (size_t i = 0; (pattern = noise_pattern_at(i)); i++) {
+		bool initiator_is = false, responder_is = noise_pattern_messages(pattern) > 1;
+		struct noise_protocol p;
+
+		CHECK_INT(noise_protocol_from_pattern(&p, pattern->name, DH_25519, AEAD_CHACHAPOLY, HASH_SHA256), NOISE_OK);
+		for (size_t k = 0; k < sizeof(initiators_are) / sizeof(initiators_are[0]); k++)
+			initiator_is |= strcmp(initiators_are[k], pattern->name) == 0;
+		for (size_t k = 0; k < sizeof(responders_are_not) / sizeof(responders_are_not[0]); k++)
+			responder_is &= strcmp(responders_are_not[k], pattern->name) != 0;
+		CHECK_INT(noise_protocol_proves_peer(&p, false), initiator_is);
+		CHECK_INT(noise_protocol_proves_peer(&p, true), responder_is);
+		initiators += initiator_is;
+		responders += responder_is;
+	}
+	CHECK_INT(initiators, 18);
+	CHECK_INT(responders, 38 - 3 - 6);
+}
+
 static size_t message_len(const char *name, unsigned index)
 {
 	struct noise_protocol p;
@@ -291,6 +318,7 @@ int main(void)
 	RUN(test_from_pattern);
 	RUN(test_all_patterns);
 	RUN(test_what_patterns_need);
+	RUN(test_who_is_proven);
 	RUN(test_message_lengths);
 	RUN(test_strerror);
 	UNIT_DONE();

@@ -73,9 +73,39 @@ static void test_responder_refuses(void)
 		CHECK_INT(side_code(&p.side[1]), ERROR_AUTH);
 		CHECK_STR(session_error(&p.side[1].s)->text, "expired yesterday");
 		CHECK_INT(side_code(&p.side[0]), ERROR_AUTH);
-		CHECK(strstr(session_error(&p.side[0].s)->text, "does not accept this side's key") != NULL);
+		CHECK(strstr(session_error(&p.side[0].s)->text, i < 2 ? "add it to the peer's authorized_keys" : "shows none in this") != NULL);
 		CHECK(strstr(session_error(&p.side[0].s)->text, "expired") == NULL);
 		CHECK(side_closed(&p.side[0]) && side_closed(&p.side[1]));
+		pair_free(&p);
+	}
+}
+
+/* Advice that fits what was shown: no key, one of 448, a throw-away one. */
+static void test_advice(void)
+{
+	static const struct {
+		const char *protocol, *advice;
+		bool throwaway;
+	} cases[] = {
+	    {"XX", "authorized_keys", false},
+	    {"XX", "vault-keygen", true},
+	    {"NX", "another --protocol", false},
+#if WITH_LIBCRYPTO
+	    {"Noise_XX_448_ChaChaPoly_SHA512", "with 25519", false},
+#endif
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pair p;
+
+		pair_init(&p, cases[i].protocol);
+		p.side[0].config.throwaway = cases[i].throwaway;
+		p.side[1].refusal = "no";
+		pair_start(&p);
+		pair_run(&p);
+		CHECK_INT(side_code(&p.side[0]), ERROR_AUTH);
+		CHECK(strstr(session_error(&p.side[0].s)->text, cases[i].advice) != NULL);
+		CHECK_INT(strstr(session_error(&p.side[0].s)->text, "add it") != NULL, i < 2);
 		pair_free(&p);
 	}
 }
@@ -205,6 +235,7 @@ int main(void)
 	RUN(test_verdict_first);
 	RUN(test_responder_refuses);
 	RUN(test_refusal_ends_at_once);
+	RUN(test_advice);
 	RUN(test_busy);
 	RUN(test_frame_form);
 	RUN(test_late_verdict);

@@ -47,28 +47,20 @@ static void test_verdict(void)
 	}
 }
 
-static void test_blame(void)
-{
-	static const struct {
-		int64_t busy, network, peer;
-	} cases[] = {{0, 0, 1050}, {400, 400, 650}, {1000, 1000, 50}, {2000, 1000, 50}, {INT64_MAX, 1000, 50}};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct waits w = {.us = {[WAITS_NETWORK] = 1000, [WAITS_PEER_OUTPUT] = 50, [WAITS_INPUT] = 7}};
-
-		waits_blame_peer(&w, cases[i].busy);
-		CHECK_INT(w.us[WAITS_NETWORK], cases[i].network);
-		CHECK_INT(w.us[WAITS_PEER_OUTPUT], cases[i].peer);
-		CHECK_INT(w.us[WAITS_INPUT], 7);
-	}
-}
-
 static enum waits_for now_for;
 
 static enum waits_for ask(void *owner)
 {
 	(void)owner;
 	return now_for;
+}
+
+static int64_t busy_us; /* what the kernel would say */
+
+static int64_t busy(void *owner)
+{
+	(void)owner;
+	return busy_us;
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *t, int events)
@@ -96,7 +88,7 @@ static void test_loop(void)
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	struct waits w;
 
-	waits_start(&w, loop, ask, NULL);
+	waits_start(&w, loop, ask, busy, NULL);
 	sleep_for(loop, WAITS_INPUT, 0.05);
 	sleep_for(loop, WAITS_PACE, 0.02);
 	ev_run(loop, 0); /* nothing is left: it returns */
@@ -107,6 +99,45 @@ static void test_loop(void)
 	CHECK(w.us[WAITS_PACE] < w.us[WAITS_INPUT]);
 	CHECK_INT(w.us[WAITS_OUTPUT], 0);
 	ev_loop_destroy(loop);
+}
+
+/* What the network did before or between does not count for a stretch in which it had nothing to do. */
+static void test_blame(void)
+{
+	static const struct {
+		int64_t before, during; /* microseconds that it was busy */
+		bool peer, network;	/* who gets a good share of 50 ms */
+	} cases[] = {{0, 0, true, false}, {1000000, 0, true, false}, {0, 1000000, false, true}, {5, 25000, true, true}, {INT64_MAX, 0, false, true}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+		struct waits w, copy;
+
+		busy_us = 0;
+		waits_start(&w, loop, ask, busy, NULL);
+		busy_us = cases[i].before;
+		sleep_for(loop, WAITS_INPUT, 0.01);
+		sleep_for(loop, WAITS_TAIL, 0.02);
+		busy_us += cases[i].before == INT64_MAX ? 0 : 1000;
+		sleep_for(loop, WAITS_NETWORK, 0.025);
+		sleep_for(loop, WAITS_NETWORK, 0.025);
+		busy_us += cases[i].during;
+		copy = w;
+		waits_settle(&copy);
+		waits_settle(&copy);
+		CHECK_INT(copy.us[WAITS_PEER_OUTPUT] >= 20000, cases[i].peer);
+		CHECK_INT(copy.us[WAITS_NETWORK] >= 20000, cases[i].network);
+		CHECK_INT(w.us[WAITS_PEER_OUTPUT], 0);
+		sleep_for(loop, WAITS_INPUT, 0.01);
+		busy_us += cases[i].before == INT64_MAX ? 0 : 10000000; /* too late to be meant */
+		waits_stop(&w);
+		CHECK_INT(w.us[WAITS_PEER_OUTPUT] >= 20000, cases[i].peer);
+		CHECK_INT(w.us[WAITS_NETWORK] >= 20000, cases[i].network);
+		CHECK(w.us[WAITS_NETWORK] >= 0);
+		/* What the network was not to blame for in the tail. */
+		CHECK_INT(w.us[WAITS_PEER_INPUT] >= 19000, cases[i].before != INT64_MAX);
+		ev_loop_destroy(loop);
+	}
 }
 
 int main(void)
