@@ -62,7 +62,7 @@ static int decode(uint8_t out[KEY_BYTES], const char *name, const char *text, si
 	}
 	if (checksum(name, digits, DIGITS + SUM) != 1 || (digits[DIGITS - 1] & 15) != 0)
 		goto out;
-	for (size_t i = 0, n = 0; n < KEY_BYTES; i++) {
+	for (size_t i = 0, n = 0; i < DIGITS && n < KEY_BYTES; i++) {
 		bits = bits << 5 | digits[i];
 		have += 5;
 		if (have >= 8)

@@ -75,7 +75,7 @@ static int read_section(struct key *k, char *comment, struct reader r, const uin
 	if (r.bad || one != other || !is(type, TYPE) || own.left != KEY_BYTES || pair.left != (size_t)2 * KEY_BYTES ||
 	    r.left >= BLOCK)
 		return KEYFOREIGN_E_FORM;
-	for (uint8_t i = 0; i < r.left; i++)
+	for (size_t i = 0; i < r.left; i++)
 		if (r.at[i] != i + 1)
 			return KEYFOREIGN_E_FORM;
 	k->form = KEY_SECRET;
