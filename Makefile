@@ -35,8 +35,12 @@ pkg_found = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
 MSGPACK := $(if $(call pkg_found,msgpack-c),msgpack-c,msgpack)
 WITH_LIBCRYPTO ?= $(if $(call pkg_found,libcrypto),1,0)
 override WITH_LIBCRYPTO := $(if $(filter 0,$(WITH_LIBCRYPTO)),0,1)
+# Linux only: links, addresses and routes as the kernel tells them.
+WITH_LIBMNL ?= $(if $(filter Linux,$(OS)),$(if $(call pkg_found,libmnl),1,0),0)
+override WITH_LIBMNL := $(if $(filter 0,$(WITH_LIBMNL)),0,1)
 
-PKGS := libsodium libzstd $(MSGPACK) jansson $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto)
+PKGS := libsodium libzstd $(MSGPACK) jansson $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto) \
+    $(if $(filter 1,$(WITH_LIBMNL)),libmnl)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 # libev has no .pc file on Debian.
@@ -60,7 +64,8 @@ else
 HARDEN_LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 endif
 
-VT_CPPFLAGS = -D_GNU_SOURCE -Ilib -DWITH_LIBCRYPTO=$(WITH_LIBCRYPTO) $(PKG_CFLAGS) $(EV_CFLAGS) $(CPPFLAGS)
+VT_CPPFLAGS = -D_GNU_SOURCE -Ilib -DWITH_LIBCRYPTO=$(WITH_LIBCRYPTO) -DWITH_LIBMNL=$(WITH_LIBMNL) \
+    $(PKG_CFLAGS) $(EV_CFLAGS) $(CPPFLAGS)
 COMPILE = $(CC) -std=c11 $(VT_CPPFLAGS) $(OPT) -fPIE $(WARN) $(CFLAGS)
 LINK = $(CC) $(LINK_SAN) $(HARDEN_LINK) $(CFLAGS) $(LDFLAGS)
 LIBS = $(PKG_LIBS) $(EV_LIBS) $(LDLIBS)
@@ -94,7 +99,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%-replay)
 FUZZ_LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/fuzz/obj/lib/%.o)
 
 .PHONY: all demo check unit vectors bats corpus asan valgrind layers lint soak fuzz install uninstall clean help deps
-.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-deps bench-programs FORCE
+.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-udp bench-deps bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -152,6 +157,10 @@ BARE_PKGS := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto,libsodium)
 $(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(BARE_PKGS) 2>/dev/null) $(LDLIBS)
+
+$(BUILD)/bench/udploop: $(BUILD)/tests/bench/udploop.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsodium 2>/dev/null) $(LDLIBS)
 
 $(REPLAYS): $(BUILD)/fuzz/%-replay: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/main.o $(LIBVAULT)
 	@mkdir -p $(@D)
@@ -224,6 +233,10 @@ bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_T
 	@$(REMAKE) bench-programs >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
 
+bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_TOOLS BENCH_JSON
+	@$(REMAKE) all $(BUILD)/bench/udploop >&2
+	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
+
 bench-deps: ## install the other tools that bench knows (Debian)
 	@tests/deps.sh bench
 
@@ -262,5 +275,5 @@ clean: ## remove build directories
 	rm -rf '$(BUILD)' '$(BUILD)-asan'
 
 help: ## this list
-	@sed -n 's/^\([a-z ]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
-	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'
+	@sed -n 's/^\([a-z -]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
+	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 WITH_LIBMNL=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'

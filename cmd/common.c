@@ -243,9 +243,10 @@ int common_version(const char *prog, const char *features)
 	return common_close_stdout(prog, 0);
 }
 
-int common_help(const char *prog, const char *text)
+int common_help(const char *prog, const char *const parts[])
 {
-	fputs(text, stdout);
+	for (; *parts; parts++)
+		fputs(*parts, stdout);
 	return common_close_stdout(prog, 0);
 }
 

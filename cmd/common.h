@@ -83,6 +83,8 @@ int common_opt_int(const struct common_args *a, int64_t *out, int64_t min, int64
 int common_opt_duration(const struct common_args *a, int64_t *out);
 int common_opt_size(const struct common_args *a, uint64_t *out, uint64_t min, uint64_t max);
 int common_opt_port(const struct common_args *a, uint16_t *out, bool zero);
+/* A descriptor from 3 up, which must be open. */
+int common_opt_fd(const struct common_args *a, int *out);
 
 /* ---- output and exit ---- */
 
@@ -101,7 +103,7 @@ int common_try(const char *prog, int status);
 int common_version(const char *prog, const char *features);
 
 /* Print a help text to stdout. Returns the exit status. */
-int common_help(const char *prog, const char *text);
+int common_help(const char *prog, const char *const parts[]);
 
 /* Before a secret is printed: 0, or -1 (ERROR_SAFETY) if stdout is a terminal and ${terminal} does
  * not allow that. Warns if stdout is a file that others can open. */

@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -145,4 +146,16 @@ int common_opt_port(const struct common_args *a, uint16_t *out, bool zero)
 	char why[COMMON_WHY_MAX];
 
 	return common_port(out, a->value, zero, why) ? common_bad(a, why) : 0;
+}
+
+int common_opt_fd(const struct common_args *a, int *out)
+{
+	int64_t fd = -1;
+
+	if (common_opt_int(a, &fd, 3, 65535))
+		return COMMON_USAGE;
+	if (fcntl((int)fd, F_GETFD) < 0)
+		return common_bad(a, "this descriptor is not open");
+	*out = (int)fd;
+	return 0;
 }

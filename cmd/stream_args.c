@@ -182,8 +182,8 @@ int stream_args_check(const struct common_args *a)
 
 int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire)
 {
-	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE))
-		return common_usage(a->prog, "--max-message-size needs --wire vault-tcp (or auto)");
+	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE) && !s->many)
+		return common_usage(a->prog, "--max-message-size needs --wire vault-tcp (or auto), or a listener's --keep-open");
 	if (wire == &wire_vault1)
 		return 0;
 	if (s->psk_file)

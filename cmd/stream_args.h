@@ -94,6 +94,7 @@ struct stream_args {
 	size_t protocol_count;
 	const char *wire; /* as it was given, or NULL */
 	bool anonymous, quiet;
+	bool many; /* a listener for many clients, whose messages are limited */
 	int verbosity;
 	struct key *identity, *psk; /* guarded memory, owned */
 };

@@ -5,6 +5,7 @@
 #include "proto/handshake.h"
 #include "run/client.h"
 #include "run/keyfile.h"
+#include "run/local.h"
 #include "run/log.h"
 #include "run/protocol.h"
 #include "stream_args.h"
@@ -12,6 +13,7 @@
 #define PROG "vault-connect"
 #define RETRY_MS 5000
 #define RETRY_LEAST_MS 10
+#define DRAIN_MS 5000
 
 /* What was asked for; not changed after options_check(). */
 struct opts {
@@ -20,9 +22,10 @@ struct opts {
 	const char *remote_key, *known_hosts;
 };
 
-static const char help[] =
+static const char *const help[] = {
     "Usage: vault-connect [OPTION...] HOST [PORT]\n"
     "       vault-connect [OPTION...] HOST:PORT | /unix/path\n"
+    "       vault-connect [OPTION...] -L [BIND:]PORT | -L /unix/path HOST [PORT]\n"
     "Send standard input to a vault-listen, and what comes back to standard output, encrypted.\n"
     "Exit status 0 means that every byte was delivered, and the peer said so.\n"
     "Without PORT it is 5004.\n"
@@ -30,30 +33,47 @@ static const char help[] =
     "  -r, --remote-key KEY        the server's public key must be this one (or @FILE that holds it)\n"
     "      --known-hosts FILE      remembered server keys (default: ~/.config/vault-tools/known_hosts)\n"
     "      --trust MODE            unknown server keys: new (remember, the default), strict (refuse),\n"
-    "                              any (accept with a warning)\n" ARGS_HELP_KEYS
+    "                              any (accept with a warning)\n",
+    ARGS_HELP_KEYS,
     "      --anonymous             show no identity: a throw-away key\n"
     "      --protocol NAME         Noise protocol name or pattern (default: XX, IK if the server's key\n"
     "                              is known, XXpsk3 with a pre-shared key)\n"
+    "  -L, --local ADDR            listen here, without encryption, on [BIND:]PORT (default: only for this\n"
+    "                              machine) or /unix/path; each connection becomes a session of its own\n"
+    "      --drain T               with -L: after a signal let sessions finish for T (default 5s)\n"
+    "      --ready-fd N            with -L: write one JSON line with address and port to descriptor N\n"
     "  -s, --source ADDR           connect from this address\n"
     "  -p, --source-port PORT      and from this port\n"
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
     "      --retry-delay T         first pause between tries, growing (default 5s)\n"
+    "      --exec-status           exit with the status of the command that the listener ran\n"
     "  -z, --probe                 only shake hands; print the server's key, protocol, round trip\n"
-    "      --json                  with -z: one JSON object\n" ARGS_HELP_WIRE ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
+    "      --json                  with -z: one JSON object\n",
+    ARGS_HELP_WIRE,
+    ARGS_HELP_NETWORK,
+    ARGS_HELP_DATA,
+    ARGS_HELP_REST,
+    NULL,
+};
 
 /* ---- options ---- */
 
-enum { OPT_KNOWN_HOSTS = ARGS_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON };
+enum { OPT_KNOWN_HOSTS = ARGS_OWN, OPT_TRUST, OPT_RETRY, OPT_RETRY_DELAY, OPT_JSON, OPT_DRAIN, OPT_READY_FD,
+       OPT_EXEC_STATUS };
 
 static const struct option longs[] = {
     ARGS_LONGS,
     {"remote-key", required_argument, NULL, 'r'},
     {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
     {"trust", required_argument, NULL, OPT_TRUST},
+    {"local", required_argument, NULL, 'L'},
+    {"drain", required_argument, NULL, OPT_DRAIN},
+    {"ready-fd", required_argument, NULL, OPT_READY_FD},
     {"source", required_argument, NULL, 's'},
     {"source-port", required_argument, NULL, 'p'},
     {"retry", optional_argument, NULL, OPT_RETRY},
     {"retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
+    {"exec-status", no_argument, NULL, OPT_EXEC_STATUS},
     {"probe", no_argument, NULL, 'z'},
     {"json", no_argument, NULL, OPT_JSON},
     {NULL, 0, NULL, 0},
@@ -73,6 +93,23 @@ static int take_trust(struct opts *o, const struct common_args *a)
 	return common_usage(PROG, "--trust: '%s' is none of new, strict, any", a->value);
 }
 
+static int take_local(struct opts *o, const struct common_args *a)
+{
+	struct address *at = &o->client.local;
+	struct error e = {0};
+
+	if (address_parse(at, a->value, NULL, true, &e) < 0)
+		return common_usage(PROG, "-L: %s", e.text);
+	if (!at->is_unix && !at->has_port)
+		return common_usage(PROG, "-L: '%s' is none of PORT, BIND:PORT, /unix/path (the server is an operand)", a->value);
+	if (!at->is_unix && strcmp(at->host, "*") == 0)
+		at->any_host = true;
+	else
+		at->loopback = !at->is_unix && at->any_host;
+	o->client.listens = true;
+	return 0;
+}
+
 static int take_own(struct opts *o, int option, const struct common_args *a)
 {
 	switch (option) {
@@ -89,6 +126,12 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return 0;
 	case 'p':
 		return common_opt_port(a, &o->args.socket.source_port, false);
+	case 'L':
+		return take_local(o, a);
+	case OPT_DRAIN:
+		return common_opt_duration(a, &o->client.drain_ms);
+	case OPT_READY_FD:
+		return common_opt_fd(a, &o->client.ready_fd);
 	case OPT_RETRY:
 		o->client.retry = true;
 		return a->value ? common_opt_int(a, &o->client.retries, 0, 1000000000) : 0;
@@ -96,6 +139,9 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		if (common_opt_duration(a, &o->client.retry_ms))
 			return COMMON_USAGE;
 		return o->client.retry_ms < RETRY_LEAST_MS ? common_bad(a, "at least 10ms") : 0;
+	case OPT_EXEC_STATUS:
+		o->args.stream.exec_status = true;
+		return 0;
 	case 'z':
 		o->client.probe = true;
 		return 0;
@@ -134,11 +180,31 @@ static int options_address(struct opts *o, const struct common_args *a)
 	return 0;
 }
 
+/* What -L cannot have, and what only it can. */
+static int options_local(const struct opts *o, const struct common_args *a)
+{
+	static const struct {
+		int option;
+		const char *name;
+	} others[] = {{'o', "--output"}, {'z', "--probe"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
+	    {OPT_RETRY, "--retry"}, {'p', "--source-port"}, {ARGS_PROGRESS, "--progress"}, {ARGS_STATS, "--stats"},
+	    {OPT_EXEC_STATUS, "--exec-status"}};
+
+	for (size_t i = 0; o->client.listens && i < sizeof others / sizeof others[0]; i++)
+		if (common_given(a, others[i].option))
+			return common_conflict(PROG, "--local", others[i].name);
+	if (common_given(a, OPT_DRAIN) && !o->client.listens)
+		return common_usage(PROG, "--drain needs --local");
+	if (common_given(a, OPT_READY_FD) && !o->client.listens)
+		return common_usage(PROG, "--ready-fd needs --local");
+	return 0;
+}
+
 static int options_check(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
 
-	if (stream_args_check(a))
+	if (stream_args_check(a) || options_local(o, a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->args.identity_file)
 		return common_conflict(PROG, "--anonymous", "--identity");
@@ -149,6 +215,11 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return common_usage(PROG, "--wire: %s", e.text);
 	if (stream_args_wire(&o->args, a, o->client.wire))
 		return COMMON_USAGE;
+	if (o->args.stream.exec_status && o->client.wire != &wire_vault1)
+		return common_usage(PROG, "--exec-status and --wire %s cannot be used together: nothing there carries a status",
+		    o->args.wire);
+	if (o->args.stream.exec_status && o->client.probe)
+		return common_conflict(PROG, "--exec-status", "--probe");
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)
@@ -185,9 +256,9 @@ static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct erro
 
 int main(int argc, char **argv)
 {
-	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "r:s:p:z", .longs = longs,
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "r:s:p:zL:", .longs = longs,
 	    .repeatable = repeatable, .argc = argc, .argv = argv};
-	struct opts o = {.client = {.retries = -1, .retry_ms = RETRY_MS}};
+	struct opts o = {.client = {.retries = -1, .retry_ms = RETRY_MS, .drain_ms = DRAIN_MS, .ready_fd = -1}};
 	char known_hosts[KEYFILE_PATH_MAX];
 	struct error e = {0};
 	int option, status;
@@ -213,9 +284,11 @@ int main(int argc, char **argv)
 		log_error("%s", e.text);
 		status = error_status(e.code);
 	} else
-		status = client_run(&o.client);
+		status = o.client.listens ? local_run(&o.client) : client_run(&o.client);
 	stream_args_free(&o.args);
 	if (!o.args.stream.log_json)
 		common_try(PROG, status);
+	if (o.client.of_command)
+		return status;
 	return common_exit(o.client.probe ? common_close_stdout(PROG, status) : status);
 }

@@ -419,7 +419,7 @@ int main(int argc, char **argv)
 	/* Options; there are no defaults beyond zero. */
 	while ((option = common_next(&args)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, help);
+			return common_help(PROG, (const char *const[]){help, NULL});
 		if (option == 'V')
 			return common_version(PROG, NULL);
 		status = options_take(&opts, option, &args);

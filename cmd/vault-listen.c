@@ -1,51 +1,74 @@
 /* vault-listen: wait for a client, then standard input and output through an encrypted session. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "common.h"
+#include "exec_args.h"
+#include "listen_help.h"
 #include "proto/handshake.h"
+#include "run/exec.h"
+#include "run/forward.h"
 #include "run/keyfile.h"
 #include "run/listener.h"
 #include "run/log.h"
 #include "run/protocol.h"
+#include "run/spawner.h"
+#include "run/switchboard.h"
 #include "stream_args.h"
 
 #define PROG "vault-listen"
 #define DRAIN_MS 5000
+#define MAX_MESSAGE 65536
 
 /* What was asked for; not changed after options_check(). */
 struct opts {
 	struct stream_args args;
 	struct listener_options listener;
 	const char *authorized_keys;
+	struct exec_args exec;
 };
-
-static const char help[] =
-    "Usage: vault-listen [OPTION...] [HOST] [PORT]\n"
-    "       vault-listen [OPTION...] HOST:PORT | /unix/path\n"
-    "Wait for one vault-connect; send standard input to it and what it sends to standard output,\n"
-    "encrypted. Exit status 0 means that every byte was delivered, and the peer said so.\n"
-    "Without HOST on all addresses, without PORT on 5004; port 0 lets the system choose.\n"
-    "\n"
-    "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
-    "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
-    "      --anonymous             let anyone connect, without a warning\n" ARGS_HELP_KEYS
-    "      --protocol NAME         allow this Noise protocol or pattern, may be repeated (default: XX\n"
-    "                              and IK, or XXpsk3 with a pre-shared key)\n"
-    "      --max-failures N        give up after N clients that failed to authenticate\n"
-    "      --accept-timeout T      give up if no client came within T (default 0: never)\n"
-    "      --drain T               after a signal let the session finish for T (default 5s)\n"
-    "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"
-    "                              when clients can connect\n" "      --wire NAME             vault1 (default); vault-tcp for clients that are Vault TCP in Python:\n"
-    "                              nothing confirms delivery there; auto: both, told apart\n" ARGS_HELP_NETWORK ARGS_HELP_DATA ARGS_HELP_REST;
 
 /* ---- options ---- */
 
-enum { OPT_MAX_FAILURES = ARGS_OWN, OPT_ACCEPT_TIMEOUT, OPT_DRAIN, OPT_READY_FD };
+enum {
+	OPT_MAX_FAILURES = ARGS_OWN,
+	OPT_ACCEPT_TIMEOUT,
+	OPT_DRAIN,
+	OPT_READY_FD,
+	OPT_HUB,
+	OPT_ECHO,
+	OPT_FRAMING,
+	OPT_TAG,
+	OPT_SLOW,
+	OPT_FORWARD,
+	OPT_CONTROL,
+	OPT_EVENTS,
+	OPT_EVENT_MESSAGES,
+	OPT_USER,
+	OPT_CHROOT,
+	OPT_MAX_PER_IP,
+	OPT_HANDSHAKE_RATE,
+};
 
 static const struct option longs[] = {
     ARGS_LONGS,
     {"authorized-keys", required_argument, NULL, 'a'},
+    {"keep-open", no_argument, NULL, 'k'},
+    {"hub", no_argument, NULL, OPT_HUB},
+    {"echo", no_argument, NULL, OPT_ECHO},
+    {"framing", required_argument, NULL, OPT_FRAMING},
+    {"tag", no_argument, NULL, OPT_TAG},
+    {"slow", required_argument, NULL, OPT_SLOW},
+    {"exec", required_argument, NULL, 'e'},
+    {"sh-exec", required_argument, NULL, 'c'},
+    {"forward", required_argument, NULL, OPT_FORWARD},
+    {"control", required_argument, NULL, OPT_CONTROL},
+    {"events", required_argument, NULL, OPT_EVENTS},
+    {"event-messages", no_argument, NULL, OPT_EVENT_MESSAGES},
+    {"user", required_argument, NULL, OPT_USER},
+    {"chroot", required_argument, NULL, OPT_CHROOT},
+    {"max-clients", required_argument, NULL, 'm'},
+    {"max-per-ip", required_argument, NULL, OPT_MAX_PER_IP},
+    {"handshake-rate", required_argument, NULL, OPT_HANDSHAKE_RATE},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
     {"drain", required_argument, NULL, OPT_DRAIN},
@@ -55,15 +78,78 @@ static const struct option longs[] = {
 
 static const int repeatable[] = {'v', ARGS_PROTOCOL, 0};
 
-static int take_ready_fd(struct opts *o, const struct common_args *a)
+static int take_framing(struct opts *o, const struct common_args *a)
 {
-	int64_t fd;
+	int framing = framing_parse(a->value);
 
-	if (common_opt_int(a, &fd, 3, 65535))
-		return COMMON_USAGE;
-	if (fcntl((int)fd, F_GETFD) < 0)
-		return common_bad(a, "this descriptor is not open");
-	o->listener.ready_fd = (int)fd;
+	if (framing < 0)
+		return common_usage(PROG, "--framing: '%s' is none of raw, lines, nul, u32", a->value);
+	o->listener.framing = (enum framing)framing;
+	return 0;
+}
+
+static int take_slow(struct opts *o, const struct common_args *a)
+{
+	static const char *const names[] = {[SLOW_BLOCK] = "block", [SLOW_DROP] = "drop", [SLOW_CLOSE] = "close"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(a->value, names[i]) == 0) {
+			o->listener.slow = (enum slow_policy)i;
+			return 0;
+		}
+	return common_usage(PROG, "--slow: '%s' is none of block, drop, close", a->value);
+}
+
+static int take_forward(struct opts *o, const struct common_args *a)
+{
+	struct address *to = &o->listener.forward;
+	struct error e = {0};
+
+	if (forward_address(to, a->value, &e) < 0)
+		return common_usage(PROG, "--forward: %s", e.text);
+	o->listener.keep_open = o->listener.forwards = true;
+	return 0;
+}
+
+/* How the listener is run, as opposed to what it serves. */
+static int take_hosting(struct opts *o, int option, const struct common_args *a)
+{
+	switch (option) {
+	case OPT_CONTROL:
+		o->listener.control = a->value;
+		return 0;
+	case OPT_EVENTS:
+		o->listener.events = a->value;
+		return 0;
+	case OPT_EVENT_MESSAGES:
+		o->listener.event_messages = true;
+		return 0;
+	case OPT_USER:
+		o->listener.user = a->value;
+		return 0;
+	case OPT_CHROOT:
+		o->listener.root = a->value;
+		return 0;
+	default:
+		return stream_args_take(&o->args, option, a);
+	}
+}
+
+/* After all others, which may say that there will be many clients. */
+static int options_hosting(const struct opts *o)
+{
+	const struct listener_options *l = &o->listener;
+
+	if (l->control && !l->keep_open)
+		return common_usage(PROG, "--control needs -k: one client alone is controlled by signals");
+	if (l->event_messages && !l->events)
+		return common_usage(PROG, "--event-messages needs --events");
+	if (l->root && !l->user)
+		return common_usage(PROG, "--chroot needs --user: root can leave any directory");
+	if (l->root && l->root[0] != '/')
+		return common_usage(PROG, "--chroot %s: give the whole path, from / on", l->root);
+	if (l->root && o->args.stream.output)
+		return common_conflict(PROG, "--chroot", "--output");
 	return 0;
 }
 
@@ -73,6 +159,33 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	case 'a':
 		o->authorized_keys = a->value;
 		return 0;
+	case 'k':
+		o->listener.keep_open = true;
+		return 0;
+	case OPT_HUB:
+		o->listener.keep_open = o->listener.hub = true;
+		return 0;
+	case OPT_ECHO:
+		o->listener.keep_open = o->listener.echo = true;
+		return 0;
+	case OPT_TAG:
+		o->listener.tag = true;
+		return 0;
+	case OPT_FRAMING:
+		return take_framing(o, a);
+	case OPT_SLOW:
+		return take_slow(o, a);
+	case 'e':
+	case 'c':
+		return exec_args_take(&o->exec, option, a);
+	case OPT_FORWARD:
+		return take_forward(o, a);
+	case 'm':
+		return common_opt_int(a, &o->listener.max_clients, 1, 1000000);
+	case OPT_MAX_PER_IP:
+		return common_opt_int(a, &o->listener.max_per_ip, 1, 1000000);
+	case OPT_HANDSHAKE_RATE:
+		return common_opt_int(a, &o->listener.handshake_rate, 1, 1000000);
 	case OPT_MAX_FAILURES:
 		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
 	case OPT_ACCEPT_TIMEOUT:
@@ -80,9 +193,9 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	case OPT_DRAIN:
 		return common_opt_duration(a, &o->listener.drain_ms);
 	case OPT_READY_FD:
-		return take_ready_fd(o, a);
+		return common_opt_fd(a, &o->listener.ready_fd);
 	default:
-		return stream_args_take(&o->args, option, a);
+		return take_hosting(o, option, a);
 	}
 }
 
@@ -91,11 +204,12 @@ static int options_address(struct opts *o, const struct common_args *a)
 	struct error e = {0};
 	struct address *at = &o->listener.at;
 
-	if (a->noperands > 2 || a->nrest > 0)
-		return common_usage(PROG, "unexpected argument '%s'", a->nrest > 0 ? a->rest[0] : a->operands[2]);
+	if (a->noperands > 2)
+		return common_usage(PROG, "unexpected argument '%s'", a->operands[2]);
 	if (address_parse(at, a->noperands > 0 ? a->operands[0] : NULL, a->noperands > 1 ? a->operands[1] : NULL, true,
 		&e) < 0)
 		return common_usage(PROG, "%s", e.text);
+	o->listener.at_given = a->noperands > 0;
 	if (!at->is_unix && !at->has_port)
 		at->port = HANDSHAKE_DEFAULT_PORT;
 	return 0;
@@ -139,20 +253,87 @@ static int options_raw(struct opts *o)
 	return 0;
 }
 
+struct named {
+	int option;
+	const char *name;
+};
+
+/* The first of them that was given; the list ends with a name of NULL, which is what there is if none was. */
+static const char *given(const struct common_args *a, const struct named *list)
+{
+	while (list->name && !common_given(a, list->option))
+		list++;
+	return list->name;
+}
+
+/* With a command or --forward, neither standard input nor output is used. */
+static const struct named of_stdio[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+    {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
+    {ARGS_PROGRESS, "--progress"}, {0, NULL}};
+static const struct named of_one[] = {{OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}, {0, NULL}};
+static const struct named of_many[] = {
+    {'m', "--max-clients"}, {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}, {0, NULL}};
+
+static int options_exec(const struct opts *o, const struct common_args *a)
+{
+	const char *name = exec_args_name(&o->exec), *other = given(a, of_stdio);
+
+	if (o->listener.forwards)
+		return common_conflict(PROG, name, "--forward");
+	if (other)
+		return common_conflict(PROG, name, other);
+	if (o->listener.keep_open)
+		return common_conflict(PROG, given(a, of_one), "--keep-open");
+	other = given(a, of_many);
+	return other ? common_usage(PROG, "%s needs --keep-open", other) : 0;
+}
+
+static int options_forward(const struct common_args *a)
+{
+	const char *other = given(a, of_stdio);
+
+	return common_conflict(PROG, "--forward", other ? other : given(a, of_one));
+}
+
+/* What only many clients can have, and what only one can. */
+static int options_many(const struct opts *o, const struct common_args *a)
+{
+	static const struct named board[] = {{OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {0, NULL}},
+	  stdio[] = {{'o', "--output"}, {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}, {0, NULL}};
+	const char *other;
+
+	if (exec_args_given(&o->exec, a))
+		return options_exec(o, a);
+	if (o->listener.forwards)
+		return options_forward(a);
+	if (!o->listener.keep_open) {
+		other = given(a, board);
+		other = other ? other : given(a, of_many);
+		return other ? common_usage(PROG, "%s needs --keep-open", other) : 0;
+	}
+	if (o->listener.hub && o->listener.echo)
+		return common_conflict(PROG, "--hub", "--echo");
+	other = given(a, stdio);
+	return common_conflict(PROG, other ? other : given(a, of_one), "--keep-open");
+}
+
 static int options_check(struct opts *o, const struct common_args *a)
 {
 	struct error e = {0};
 
-	if (stream_args_check(a))
+	if (stream_args_check(a) || options_many(o, a))
 		return COMMON_USAGE;
 	if (o->args.anonymous && o->authorized_keys)
 		return common_conflict(PROG, "--anonymous", "--authorized-keys");
+	o->args.many = o->listener.keep_open && !o->listener.forwards && !exec_args_given(&o->exec, a);
 	o->listener.wire = protocol_wire(o->args.wire, true, &e);
 	if (!o->listener.wire)
 		return common_usage(PROG, "--wire: %s", e.text);
 	if (stream_args_wire(&o->args, a, o->listener.wire) || options_raw(o))
 		return COMMON_USAGE;
-	return options_protocols(o) ? COMMON_USAGE : options_address(o, a);
+	if (options_hosting(o) || options_protocols(o))
+		return COMMON_USAGE;
+	return options_address(o, a);
 }
 
 /* ---- set-up ---- */
@@ -180,16 +361,36 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 	return rc < 0 ? -1 : 0;
 }
 
+/* While this process has no secrets yet. */
+static int start_spawner(struct opts *o, struct error *e)
+{
+	const struct judge_client *j = &o->listener.judge;
+	const struct spawner_options options = {
+	    .command = o->exec.command, .keys = &j->list, .keys_path = j->everyone ? NULL : j->path, .user = o->listener.user,
+	    .root = o->listener.root};
+
+	if (!o->exec.command)
+		return 0;
+	o->listener.spawner = spawner_start(&options, e);
+	return o->listener.spawner ? 0 : -1;
+}
+
 static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 {
 	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"};
 	struct listener_options *l = &o->listener;
 
-	if (load_authorized(o, path, e) < 0 || stream_args_load(&o->args, false, e) < 0)
+	if (load_authorized(o, path, e) < 0)
+		return -1;
+	l->open_warning = l->judge.everyone && !o->args.psk_file && !o->args.anonymous;
+	if (l->open_warning && (l->forwards || o->exec.command))
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL, "%s: nothing says who may connect: give --authorized-keys or "
+		    "--psk-file (or --anonymous, if anyone may)", l->forwards ? "--forward" : "a command for clients");
+	if (start_spawner(o, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
 	l->stream = o->args.stream;
+	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
-	l->open_warning = l->judge.everyone && !o->args.psk && !o->args.anonymous;
 	l->allowed = o->args.psk ? with_psk : plain;
 	l->allowed_count = o->args.psk ? 1 : 2;
 	if (o->args.protocol_count > 0) {
@@ -199,9 +400,18 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 	return 0;
 }
 
+static int run(struct listener_options *l)
+{
+	if (l->forwards)
+		return service_run(l, &forward_kind);
+	if (l->spawner && l->keep_open)
+		return service_run(l, &exec_kind);
+	return l->keep_open ? service_run(l, &switchboard_kind) : listener_run(l);
+}
+
 int main(int argc, char **argv)
 {
-	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:", .longs = longs, .repeatable = repeatable,
+	struct common_args a = {.prog = PROG, .shorts = ARGS_SHORTS "a:km:e:c:", .longs = longs, .repeatable = repeatable,
 	    .argc = argc, .argv = argv};
 	struct opts o = {.listener = {.ready_fd = -1, .drain_ms = DRAIN_MS}};
 	char path[KEYFILE_PATH_MAX];
@@ -213,13 +423,13 @@ int main(int argc, char **argv)
 	stream_args_init(&o.args);
 	while ((option = common_next(&a)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, help);
+			return common_help(PROG, listen_help);
 		if (option == 'V')
 			return stream_args_version(PROG);
 		if (take_own(&o, option, &a))
 			return COMMON_USAGE;
 	}
-	if (option < 0 || options_check(&o, &a))
+	if (option < 0 || options_check(&o, &a) || exec_args_command(&o.exec, &a))
 		return COMMON_USAGE;
 	log_setup(PROG, o.args.verbosity, o.args.quiet);
 	if (o.args.stream.log_json)
@@ -228,9 +438,11 @@ int main(int argc, char **argv)
 		log_error("%s", e.text);
 		status = error_status(e.code);
 	} else
-		status = listener_run(&o.listener);
+		status = run(&o.listener);
+	spawner_free(o.listener.spawner);
 	trust_free(&o.listener.judge.list);
 	stream_args_free(&o.args);
+	exec_args_free(&o.exec);
 	if (!o.args.stream.log_json)
 		common_try(PROG, status);
 	return common_exit(status);

@@ -25,6 +25,13 @@ _vault_connect() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	-L | --local)
+		if [[ $cur == /* ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		return
+		;;
 	--sandbox)
 		mapfile -t COMPREPLY < <(compgen -W 'auto require off' -- "$cur")
 		return
@@ -49,17 +56,17 @@ _vault_connect() {
 		mapfile -t COMPREPLY < <(compgen -W '1 3 6 9 12 15 19' -- "$cur")
 		return
 		;;
-	-w | --handshake-timeout | --message-timeout | --idle-timeout | --keep-alive | --retry-delay)
+	-w | --handshake-timeout | --message-timeout | --idle-timeout | --keep-alive | --retry-delay | --drain)
 		mapfile -t COMPREPLY < <(compgen -W '500ms 5s 10s 30s 1m 5m 1h 0' -- "$cur")
 		return
 		;;
-	-s | --source | -p | --source-port)
+	-s | --source | -p | --source-port | --ready-fd)
 		return
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --anonymous --protocol -s --source \
-		    -p --source-port --retry --retry-delay -z --probe --json -4 -6 -n -w --handshake-timeout \
+		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --anonymous --protocol -L --local --drain --ready-fd -s --source \
+		    -p --source-port --retry --retry-delay --exec-status -z --probe --json -4 -6 -n -w --handshake-timeout \
 		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
 		    --wire --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose \
 		    --quiet --sandbox -h --help -V --version; do

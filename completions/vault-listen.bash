@@ -10,9 +10,34 @@ _vault_listen() {
 		cur=
 	fi
 	case $prev in
-	-a | --authorized-keys | -i | --identity | --psk-file | -o | --output)
+	--user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		return
+		;;
+	--chroot)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	--control | --events | -a | --authorized-keys | -i | --identity | --psk-file | -o | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	-e | --exec)
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		return
+		;;
+	-c | --sh-exec)
+		return
+		;;
+	--forward)
+		if [[ $cur == /* ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+		fi
 		return
 		;;
 	--sandbox)
@@ -43,13 +68,22 @@ _vault_listen() {
 		mapfile -t COMPREPLY < <(compgen -W '500ms 5s 10s 30s 1m 5m 1h 0' -- "$cur")
 		return
 		;;
-	--max-failures | --ready-fd)
+	--framing)
+		mapfile -t COMPREPLY < <(compgen -W 'raw lines nul u32' -- "$cur")
+		return
+		;;
+	--slow)
+		mapfile -t COMPREPLY < <(compgen -W 'block drop close' -- "$cur")
+		return
+		;;
+	--max-failures | --ready-fd | -m | --max-clients | --max-per-ip | --handshake-rate)
 		return
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		for word in -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
-		    --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
+		for word in -k --keep-open --hub --echo --framing --tag --slow -m --max-clients --max-per-ip \
+		    --handshake-rate -e --exec -c --sh-exec --forward -a --authorized-keys --anonymous -i --identity --psk-file --protocol --max-failures \
+		    --control --events --event-messages --user --chroot --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
 		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
 		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \
 		    --sandbox -h --help -V --version; do

@@ -120,7 +120,6 @@ setup() {
 		listen --max-failures 0 0
 		listen --ready-fd 77 0
 		listen --ready-fd 1 0
-		listen -- cat
 		listen -o / 0
 		connect
 		connect localhost 0

@@ -120,7 +120,7 @@ refused() {
 	says client.err 'connected with'
 	serve
 	meet 0 0 -nvv -- "$AT"
-	refused listen "'cat'" -- -- cat
+	refused listen "'cat'" -- "$AT" 1 cat
 	refused connect "'-v'" -- localhost 1 -- -v
 }
 

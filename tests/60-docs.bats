@@ -7,7 +7,7 @@ setup() {
 	local tool
 	vt_setup
 	mkdir bin
-	for tool in vault-keygen vault-listen vault-connect; do
+	for tool in vault-keygen vault-listen vault-connect vault-udp; do
 		printf '#!/bin/sh\nexec %s %s/%s "$@"\n' "$VT_WRAP" "$VT_BIN" "$tool" >"bin/$tool"
 		chmod +x "bin/$tool"
 	done
@@ -232,6 +232,33 @@ identities() {
 	assert_not_exist "$CONFIG/known_hosts"
 }
 
+@test "README: a command for each client" {
+	identities
+	printf 'b\na\nb\n' >here/words.txt
+	receiver "$(recipe exec-server)"
+	sender "$(recipe exec-client)"
+	assert_line --regexp '^ +1 a$'
+	assert_line --regexp '^ +2 b$'
+}
+
+@test "in front of a server: forwarded from a port here to a backend there" {
+	local there=$PORT here
+	identities
+	find_python hashlib
+	spawn "$PYTHON" "$ROOT/tests/peers/plain_peer.py" serve answer --log backend.log </dev/null >backend.ready
+	eventually 10 vt_has_line backend.ready
+	begin there "$(recipe forward-server | sed "s/\\b6379\\b/$(jq .port backend.ready)/")"
+	eventually 10 listens
+	pick_port
+	here=$PORT PORT=$there
+	begin here "$(recipe forward-client | sed "s/\\b6379\\b/$here/")"
+	PORT=$here
+	eventually 10 listens
+	run -0 bounded 20 "$PYTHON" "$ROOT/tests/peers/plain_peer.py" call "$here" --bytes 70000
+	assert_output --partial '"end": "eof"'
+	grep -q '"got": 70000' backend.log
+}
+
 @test "a Vault TCP program in Python: its key, to it, from it; figures" {
 	local key line
 	find_python cryptography nacl
@@ -360,4 +387,40 @@ identities() {
 @test "man pages are clean, and refer only to each other and to what systems have" {
 	command -v mandoc >/dev/null || skip 'mandoc is not installed'
 	mandoc -T lint -W warning "$ROOT"/man/*.[1-9]
+}
+
+# The port that a vault-udp told in DIRECTORY.ready, and commands with it in place of the ones in the text.
+udp_at() { sed -E "s/(collector|friend)\.example\.org:11000/127.0.0.1:$UDP_PORT/; s/-l 11000/-l 127.0.0.1:0 --ready-fd 9/" <<<"$1"; }
+udp_ready() {
+	eventually 10 test -s "$1"
+	UDP_PORT=$(sed -E 's/.*"port":([0-9]+).*/\1/' "$1")
+}
+
+@test "messages over UDP: figures and log lines to one file, a chat" {
+	UDP_PORT=0
+	: >there/ready
+	begin there "$(udp_at "$(recipe udp-collect)") 9>ready"
+	udp_ready there/ready
+	run bounded 30 bash -c "cd here && $(udp_at "$(recipe udp-report)")"
+	assert_success
+	echo 'nothing new' >app.log
+	spawn timeout 20 bash -c "$(udp_at "$(recipe udp-log)" | sed 's,/var/log/app.log,app.log,')" 2>log.err
+	# What is written before the tail looks is not new.
+	wrote() { echo "a line $SECONDS" >>app.log && grep -q 'a line' there/figures.txt; }
+	eventually 20 wrote
+	run -0 cat there/figures.txt
+	assert_line --regexp $'^127\\.0\\.0\\.1:[0-9]+\t.*load average'
+	refute_output --partial 'nothing new'
+
+	mkfifo one other
+	exec 6<>one 7<>other
+	: >chat.ready
+	spawn timeout 30 bash -c "$(udp_at "$(recipe udp-chat-one)") <one 9>chat.ready >one.out 2>one.err"
+	udp_ready chat.ready
+	spawn timeout 30 bash -c "$(udp_at "$(recipe udp-chat-other)") <other >other.out 2>other.err"
+	echo hello >&7
+	eventually 20 grep -qx hello one.out
+	echo 'hello yourself' >&6
+	eventually 20 grep -qx 'hello yourself' other.out
+	exec 6>&- 7>&-
 }

@@ -213,6 +213,13 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 		read:/etc/passwd: REFUSED
 		thread: KILLED
 	EOF
+	tried --connect 9 --also 13 --also 17 <<-'EOF'
+		connect:9: ok
+		connect:13: ok
+		connect:17: ok
+		connect:10: REFUSED
+		bind:0: KILLED
+	EOF
 	tried --connect 9 --bind 0 <<-'EOF'
 		bind:0: ok
 		bind:9: REFUSED

@@ -12,6 +12,7 @@ pkg_config=${PKG_CONFIG:-pkg-config}
 cc=${CC:-cc}
 [ "$cc" = default ] && cc=cc
 with_libcrypto=${WITH_LIBCRYPTO:-1}
+with_libmnl=${WITH_LIBMNL:-}
 python_modules='cryptography nacl msgpack zstandard'
 
 missing=() # Debian package names
@@ -41,6 +42,8 @@ need_libraries() {
 	$pkg_config --exists msgpack-c 2>/dev/null || need_pkg msgpack "$(msgpack_package)"
 	need_pkg jansson libjansson-dev
 	if [ "$with_libcrypto" != 0 ]; then need_pkg libcrypto libssl-dev; fi
+	# Nothing fails without it, but less is known: it is installed, and not insisted on.
+	if [ "$1" != --libraries ] && [ "$with_libmnl" != 0 ] && [ "$(uname)" = Linux ]; then need_pkg libmnl libmnl-dev; fi
 	$pkg_config --exists libev 2>/dev/null || have_header ev.h || need libev-dev
 }
 
@@ -48,7 +51,7 @@ need_build() {
 	have "$cc" || have cc || have gcc || have clang || { need gcc; need libc6-dev; }
 	need_tool make make
 	need_tool "$pkg_config" pkg-config
-	need_libraries
+	need_libraries build
 }
 
 need_python() {
@@ -85,6 +88,12 @@ need_test() {
 	need_tool socat socat
 	need_tool zsh zsh
 	need_tool fish fish
+	[ "$(uname)" != Linux ] || need_iproute
+}
+
+# ip and ss; unshare, nsenter and setpriv are in util-linux, which every Debian has.
+need_iproute() {
+	have ip || [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || need iproute2
 }
 
 need_lint() {
@@ -151,13 +160,13 @@ print_names() {
 		deps: missing (Debian names): ${missing[*]}
 		deps: there is no apt-get here. Install, whichever is your system:
 		  Fedora   dnf install gcc make pkgconf libsodium-devel libzstd-devel msgpack-devel jansson-devel openssl-devel
-		           libev-devel; tests: bats bats-assert bats-support bats-file python3-cryptography python3-pynacl
+		           libev-devel libmnl-devel; tests: iproute bats bats-assert bats-support bats-file python3-cryptography python3-pynacl
 		           python3-msgpack python3-zstandard jq tmux mandoc socat nmap-ncat zsh fish
-		  Arch     pacman -S base-devel libsodium zstd msgpack-c jansson openssl libev; tests: bash-bats bats-assert
+		  Arch     pacman -S base-devel libsodium zstd msgpack-c jansson openssl libev libmnl; tests: iproute2 bash-bats bats-assert
 		           bats-support bats-file python-cryptography python-pynacl python-msgpack python-zstandard jq tmux
 		           mandoc socat openbsd-netcat zsh fish
-		  Alpine   apk add build-base bash pkgconf libsodium-dev zstd-dev msgpack-c-dev jansson-dev openssl-dev libev-dev;
-		           tests: bats bats-assert bats-support bats-file py3-cryptography py3-pynacl py3-msgpack py3-zstandard
+		  Alpine   apk add build-base bash pkgconf libsodium-dev zstd-dev msgpack-c-dev jansson-dev openssl-dev libev-dev libmnl-dev;
+		           tests: iproute2 bats bats-assert bats-support bats-file py3-cryptography py3-pynacl py3-msgpack py3-zstandard
 		           jq tmux mandoc coreutils socat netcat-openbsd zsh fish
 		  macOS    brew install bash make pkgconf libsodium zstd msgpack jansson openssl@3 libev; tests: bats-core jq tmux
 		           mandoc coreutils socat fish, and pip install cryptography pynacl msgpack zstandard
@@ -170,7 +179,7 @@ print_names() {
 
 if [ "${1:-}" = --libraries ]; then
 	have "$pkg_config" || need pkg-config
-	need_libraries
+	need_libraries --libraries
 	[ ${#missing[@]} = 0 ] && exit 0
 	echo "missing: ${missing[*]}; run make deps" >&2
 	exit 1

@@ -167,3 +167,11 @@ int hash_hkdf(enum hash_alg alg, const uint8_t *ck, const uint8_t *ikm, size_t n
 	secret_wipe(temp, sizeof(temp));
 	return r;
 }
+
+uint64_t hash_short(const uint8_t key[HASH_SHORT_KEY], const void *data, size_t n)
+{
+	uint64_t h;
+
+	(void)crypto_shorthash((uint8_t *)&h, data, n, key);
+	return h;
+}

@@ -43,4 +43,8 @@ int hash_hmac(enum hash_alg alg, uint8_t *out, const uint8_t *key, size_t keylen
 int hash_hkdf(enum hash_alg alg, const uint8_t *ck, const uint8_t *ikm, size_t n, uint8_t *o1,
     uint8_t *o2, uint8_t *o3) __attribute__((warn_unused_result));
 
+/* SipHash-2-4: for tables whose keys strangers choose. */
+#define HASH_SHORT_KEY 16
+uint64_t hash_short(const uint8_t key[HASH_SHORT_KEY], const void *data, size_t n);
+
 #endif

@@ -31,10 +31,10 @@ void session_linger(struct session *s)
 	if (s->phase >= PHASE_LINGER)
 		return;
 	s->phase = PHASE_LINGER;
-	s->unacked = s->wire->tells || s->failed || !s->config.tells_unacked ? 0 : SIZE_MAX;
+	s->unacked = s->wire->tells || s->failed || !s->config->tells_unacked ? 0 : SIZE_MAX;
 	s->acked_at = s->now;
 	s->judging = false;
-	s->linger_until = s->now + s->config.drain_ms;
+	s->linger_until = s->now + s->drain_ms;
 	/* Ciphertext that nobody will open any more only takes up the room that reading on needs. */
 	if (s->win_count == 0)
 		s->in_head = 0;
@@ -47,6 +47,9 @@ int session_fail(struct session *s, int tell, enum error_code code, enum error_b
 {
 	va_list ap;
 
+	/* How the peer's command ended says little when its output did not all come. */
+	if (session_child_status(s) > 0)
+		memset(&s->error, 0, sizeof s->error);
 	va_start(ap, format);
 	set_error(s, code, blame, format, ap);
 	va_end(ap);
@@ -94,10 +97,12 @@ void session_receipt(struct session *s, enum session_receipt_status status, uint
 
 void session_stop(struct session *s, enum session_receipt_status status, uint8_t detail)
 {
+	bool good = status == RECEIPT_DONE || (status == RECEIPT_CHILD && detail == 0);
+
 	session_drop_windows(s);
 	/* A receipt of success is for all bytes. Where some were not taken, a STOP that crosses the
 	 * peer's EOF says so. */
-	if (s->peer_eof && (status != RECEIPT_DONE || s->delivered == s->received))
+	if (s->peer_eof && (!good || s->delivered == s->received))
 		session_receipt(s, status, detail);
 	else if (status != RECEIPT_DONE && !s->wire->tells)
 		output_failed(s);
@@ -138,11 +143,11 @@ void session_refuse_busy(struct session *s)
 {
 	if (s->phase > PHASE_RUN)
 		return;
-	if (s->phase != PHASE_HANDSHAKE || s->config.handshake.initiator || !s->wire->tells) {
+	if (s->phase != PHASE_HANDSHAKE || s->config->handshake.initiator || !s->wire->tells) {
 		session_fail(s, CLOSE_BUSY, ERROR_NETWORK, BLAME_LOCAL, "busy");
 		return;
 	}
-	handshake_refuse(&s->handshake, REFUSE_BUSY);
+	handshake_refuse(&s->desk->handshake, REFUSE_BUSY);
 	s->wire->handshake(s);
 }
 
@@ -154,9 +159,9 @@ void session_refuse_busy(struct session *s)
  */
 static void left_early(struct session *s)
 {
-	const struct handshake_config *h = &s->config.handshake;
+	const struct handshake_config *h = &s->config->handshake;
 
-	if (h->raw && h->initiator && !s->heard && noise_protocol_needs_remote(&h->protocol, true))
+	if (!s->wire->tells && h->initiator && !s->heard && noise_protocol_needs_remote(&h->protocol, true))
 		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH,
 		    "the peer closed the connection without an answer: it has not the key that is expected of it, "
 		    "or speaks another protocol than %s", h->protocol.name);
@@ -232,7 +237,7 @@ void session_broken(struct session *s, bool reading, const char *why)
  */
 static bool waiting(const struct session *s)
 {
-	bool refused = s->handshake.refusal != REFUSE_NONE && !s->config.handshake.initiator;
+	bool refused = s->refusal != REFUSE_NONE && !s->config->handshake.initiator;
 	bool said = !s->failed || s->close_want || s->close_sent || refused;
 
 	if (s->win_count > 0)
@@ -250,7 +255,7 @@ static unsigned run_bits(const struct session *s)
 
 	if (s->ready)
 		bits |= SESSION_READY;
-	if (session_can_send(s))
+	if (session_resting(s) ? !s->wire_dead && s->wire->may_send(s) : session_can_send(s))
 		bits |= SESSION_SEND_APP;
 	if (s->finishing && s->win_count == 0 && !s->held && !s->receipt_want)
 		bits |= SESSION_FINISH_APP;
@@ -267,7 +272,7 @@ unsigned session_state(const struct session *s)
 		bits |= SESSION_JUDGE;
 	if (!s->wire_dead && s->out_head < s->out_tail)
 		bits |= SESSION_SEND_WIRE;
-	if (s->in_tail < s->in_cap && !s->fin)
+	if ((s->in_tail < s->in_cap || session_resting(s)) && !s->fin)
 		bits |= SESSION_RECV_WIRE;
 	if (s->win_count > 0 && !s->stop_want)
 		bits |= SESSION_RECV_APP;
@@ -309,8 +314,15 @@ bool session_is_raw(const struct session *s)
 
 bool session_asks_unacked(const struct session *s)
 {
-	return s->config.tells_unacked && !s->wire->tells && !s->wire_dead &&
+	return s->config->tells_unacked && !s->wire->tells && !s->wire_dead &&
 	    (s->pausing || s->ping_want || (s->phase == PHASE_LINGER && !s->failed));
+}
+
+int session_child_status(const struct session *s)
+{
+	bool told = s->peer.stopped || s->peer.receipted;
+
+	return told && !s->failed && s->peer.status == RECEIPT_CHILD ? s->peer.detail : -1;
 }
 
 bool session_heard(const struct session *s)
@@ -320,11 +332,18 @@ bool session_heard(const struct session *s)
 
 /* ---- life ---- */
 
-int session_start(struct session *s, const struct session_config *config, uint8_t *in, size_t in_cap,
-    uint8_t *out, size_t out_cap, int64_t now)
+int session_start(struct session *s, const struct session_config *config, struct session_desk *desk,
+    uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap, int64_t now)
 {
 	memset(s, 0, sizeof *s);
-	s->config = *config;
+	memset(desk, 0, sizeof *desk);
+	s->config = config;
+	s->desk = desk;
+	s->drain_ms = config->drain_ms;
+	s->idle_ms = config->idle_ms;
+	s->throwaway = config->throwaway;
+	s->squash_buf = config->squash_buf;
+	s->unsquash_buf = config->unsquash_buf;
 	s->wire = config->wire;
 	s->in = in;
 	s->in_cap = in_cap;
@@ -339,9 +358,50 @@ int session_start(struct session *s, const struct session_config *config, uint8_
 	return 0;
 }
 
+bool session_rest(struct session *s)
+{
+	if (s->phase != PHASE_RUN || !s->ready || s->win_count > 0 || s->held || s->in_head != s->in_tail ||
+	    s->out_head != s->out_tail)
+		return false;
+	s->desk = NULL;
+	s->in = s->out = NULL;
+	s->in_cap = s->in_head = s->in_tail = s->out_cap = s->out_head = s->out_tail = s->data_tail = 0;
+	return true;
+}
+
+bool session_resting(const struct session *s)
+{
+	return !s->desk;
+}
+
+void session_wake(struct session *s, struct session_desk *desk, uint8_t *in, size_t in_cap, uint8_t *out,
+    size_t out_cap)
+{
+	s->desk = desk;
+	s->in = in;
+	s->in_cap = in_cap;
+	s->out = out;
+	s->out_cap = out_cap;
+	s->win_first = 0;
+}
+
+void session_move_desk(struct session *s, struct session_desk *desk)
+{
+	*desk = *s->desk;
+	secret_wipe(s->desk, sizeof *s->desk);
+	s->desk = desk;
+}
+
+void session_lend_squash(struct session *s, uint8_t *squash_buf, uint8_t *unsquash_buf)
+{
+	s->squash_buf = squash_buf;
+	s->unsquash_buf = unsquash_buf;
+}
+
 void session_free(struct session *s)
 {
-	handshake_free(&s->handshake);
+	if (s->shaking)
+		handshake_free(&s->desk->handshake);
 	noise_cipher_free(&s->tx);
 	noise_cipher_free(&s->rx);
 	squash_free(&s->squash);

@@ -121,6 +121,14 @@ struct session_window {
 	bool more; /* the message goes on in the next window */
 };
 
+/* What a session needs at hand while it works, beside its buffers; an idle one can do without all of them. */
+struct session_desk {
+	union {
+		struct handshake handshake; /* until PHASE_RUN */
+		struct session_window windows[SESSION_WINDOWS];
+	};
+};
+
 enum session_phase {
 	PHASE_HANDSHAKE = 0,
 	PHASE_RUN,
@@ -130,11 +138,12 @@ enum session_phase {
 
 /* Members are private to lib/proto; they stand here so that the caller can own the struct. */
 struct session {
-	struct session_config config;
+	const struct session_config *config;
+	struct session_desk *desk;
 	const struct wire *wire;
 	enum session_phase phase;
 	struct error error;
-	struct handshake handshake;
+	enum handshake_refusal refusal; /* what we told, or were told */
 	struct noise_protocol protocol;
 	struct noise_cipher tx, rx;
 	struct session_peer peer;
@@ -147,16 +156,18 @@ struct session {
 	/* in: windows lie in [0, head), unparsed bytes in [head, tail). */
 	uint8_t *in;
 	size_t in_cap, in_head, in_tail;
-	struct session_window windows[SESSION_WINDOWS];
 	unsigned win_first, win_count;
 	/* a compressed record, opened, that waits for the unsquash buffer to be free */
 	uint8_t *held;
 	size_t held_len;
 	bool unsquash_busy;
 
+	bool shaking; /* desk->handshake is in use */
 	bool heard; /* the peer has sent something */
 	bool judging, judged, ready, greeted; /* greeted: our OPEN or READY is out */
 	bool compress, messages; /* agreed */
+	bool throwaway;		 /* our static key is made for this run */
+	uint8_t *squash_buf, *unsquash_buf;
 	struct squash squash;
 	struct unsquash unsquash;
 
@@ -184,6 +195,7 @@ struct session {
 			      * or when one that has no key is taken for one that only receives */
 	size_t unacked;	     /* raw wires: bytes that the transport holds for the peer */
 	int64_t acked_at;    /* when that last became less */
+	int64_t drain_ms, idle_ms; /* of the config, or shorter */
 	int64_t now, started, last_recv, last_send, last_data, frame_since, linger_until;
 	bool ping_want, pong_want;
 	unsigned pings; /* sent and not answered; all carry the same value */
@@ -197,14 +209,30 @@ struct session {
 };
 
 /* Begin. Buffers of at least SESSION_SMALLBUF bytes each; session_buffers() can exchange them.
- * 0, or -1 with session_error() set (the session is then closed). ${s} needs no preparation. */
-int session_start(struct session *s, const struct session_config *config, uint8_t *in, size_t in_cap,
-    uint8_t *out, size_t out_cap, int64_t now);
+ * ${config} stays the caller's and must outlive the session; so must desk and buffers, but for
+ * session_rest(). 0, or -1 with session_error() set (the session is then closed). ${s} and ${desk}
+ * need no preparation. */
+int session_start(struct session *s, const struct session_config *config, struct session_desk *desk,
+    uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap, int64_t now);
 
 /* Move to other buffers, at least as large as what they hold (0), else -1 and nothing changes.
  * Records flow only with buffers of SESSION_FRAMEMAX bytes or more. Windows lent before are void;
  * plaintext that waits moves along. */
 int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out, size_t out_cap);
+
+/* If nothing lies on desk and buffers, leave them to the caller: true. Until session_wake() only
+ * session_state(), session_deadline(), session_error(), session_peer() and the like may be called. */
+bool session_rest(struct session *s);
+bool session_resting(const struct session *s);
+/* Go on with these (as for session_start(), buffers as for records). */
+void session_wake(struct session *s, struct session_desk *desk, uint8_t *in, size_t in_cap, uint8_t *out,
+    size_t out_cap);
+
+/* Another desk, of the same content. (The old one is wiped.) */
+void session_move_desk(struct session *s, struct session_desk *desk);
+
+/* Before the verdict or the start: buffers for compression other than the config's. */
+void session_lend_squash(struct session *s, uint8_t *squash_buf, uint8_t *unsquash_buf);
 
 /* Wipe keys and release zstd's contexts. The buffers stay the caller's (and hold plaintext). */
 void session_free(struct session *s);
@@ -223,6 +251,8 @@ bool session_wants_reset(const struct session *s);
 bool session_is_raw(const struct session *s);
 /* Does it want to be told session_unacked() now? */
 bool session_asks_unacked(const struct session *s);
+/* How the peer's command ended, 0 to 255, if the peer told so and nothing else went wrong; else -1. */
+int session_child_status(const struct session *s);
 /* Has the peer sent anything at all? */
 bool session_heard(const struct session *s);
 
@@ -242,6 +272,8 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max);
 void session_send_app_ack(struct session *s, size_t n);
 /* The same, but the message goes on in what is sent next (only if messages were agreed). */
 void session_send_part_ack(struct session *s, size_t n);
+/* An empty message, when SESSION_SEND_APP allows. (A wire without boundaries has none.) */
+void session_send_empty(struct session *s);
 
 /* Up to ${max} windows of plaintext that waits, in order; returns how many. */
 int session_recv_app_iov(struct session *s, struct iovec *iov, int max);

@@ -17,7 +17,7 @@ static bool complete(const struct session *s)
 
 static bool ready_to_read(const struct session *s)
 {
-	return s->in_tail < s->in_cap && s->win_count == 0 && !s->judging;
+	return (s->in_tail < s->in_cap || session_resting(s)) && s->win_count == 0 && !s->judging;
 }
 
 /* What we waited for ourselves is no silence of the peer. */
@@ -45,8 +45,8 @@ static bool idle_counts(const struct session *s)
 /* Whoever let a clock run out will hardly answer promptly now: do not wait long for that. */
 void session_expire(struct session *s, const char *what)
 {
-	if (s->config.drain_ms > EXPIRED_DRAIN_MS)
-		s->config.drain_ms = EXPIRED_DRAIN_MS;
+	if (s->drain_ms > EXPIRED_DRAIN_MS)
+		s->drain_ms = EXPIRED_DRAIN_MS;
 	session_fail(s, CLOSE_TIMEOUT, ERROR_TIMEOUT, BLAME_PEER, "%s", what);
 }
 
@@ -58,12 +58,12 @@ static bool past(const struct session *s, int64_t since, int64_t limit)
 /* A probe is nothing but a handshake, to its end. */
 static bool handshaking(const struct session *s)
 {
-	return !s->ready || s->config.probe || s->peer.probe;
+	return !s->ready || s->config->probe || s->peer.probe;
 }
 
 static void tick_run(struct session *s)
 {
-	const struct session_config *c = &s->config;
+	const struct session_config *c = s->config;
 
 	if (complete(s)) {
 		session_linger(s);
@@ -77,7 +77,7 @@ static void tick_run(struct session *s)
 		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (past(s, s->frame_since, c->message_ms))
 		session_expire(s, "timeout: the peer stopped in the middle of a record (see --message-timeout)");
-	else if (idle_counts(s) && past(s, s->last_data, c->idle_ms))
+	else if (idle_counts(s) && past(s, s->last_data, s->idle_ms))
 		session_expire(s, "timeout: no data either way (see --idle-timeout)");
 	else {
 		s->wire->tick(s);
@@ -89,7 +89,7 @@ static void tick_run(struct session *s)
 void session_tick(struct session *s, int64_t now)
 {
 	s->now = now;
-	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config.handshake_ms))
+	if (s->phase == PHASE_HANDSHAKE && past(s, s->started, s->config->handshake_ms))
 		session_expire(s, "timeout: the handshake took too long (see --handshake-timeout)");
 	else if (s->phase == PHASE_RUN)
 		tick_run(s);
@@ -105,7 +105,7 @@ static void sooner(int64_t *best, int64_t since, int64_t limit)
 
 int64_t session_deadline(const struct session *s)
 {
-	const struct session_config *c = &s->config;
+	const struct session_config *c = s->config;
 	int64_t at = -1;
 
 	if (s->phase == PHASE_LINGER && s->unacked > 0 && !s->wire_dead)
@@ -121,7 +121,7 @@ int64_t session_deadline(const struct session *s)
 	if (ready_to_read(s))
 		sooner(&at, s->frame_since, c->message_ms);
 	if (idle_counts(s))
-		sooner(&at, s->last_data, c->idle_ms);
+		sooner(&at, s->last_data, s->idle_ms);
 	int64_t wire = s->wire->deadline(s);
 
 	return wire >= 0 && (at < 0 || wire < at) ? wire : at;
@@ -140,11 +140,11 @@ void session_unacked(struct session *s, size_t n)
 		s->confirmed = s->sent - waiting;
 	if (s->phase == PHASE_RUN && s->pausing) {
 		if (n > 0)
-			s->quiet_until = s->now + s->config.pause_ms;
+			s->quiet_until = s->now + s->config->pause_ms;
 		s->pausing = s->now < s->quiet_until;
 	} else if (s->phase == PHASE_LINGER && n > 0) {
-		s->linger_until = s->now + s->config.drain_ms;
-		if (past(s, s->acked_at, s->config.idle_ms))
+		s->linger_until = s->now + s->drain_ms;
+		if (past(s, s->acked_at, s->idle_ms))
 			session_expire(s, "timeout: the peer does not take the rest (see --idle-timeout)");
 	}
 }
@@ -157,7 +157,7 @@ void session_ask(struct session *s)
 
 void session_hurry(struct session *s, int64_t drain_ms)
 {
-	s->config.drain_ms = drain_ms;
+	s->drain_ms = drain_ms;
 	if (s->phase == PHASE_LINGER && s->linger_until > s->now + drain_ms)
 		s->linger_until = s->now + drain_ms;
 }

@@ -5,31 +5,37 @@
 
 int session_start_hands(struct session *s)
 {
-	int rc = handshake_start(&s->handshake, &s->config.handshake);
+	struct handshake_config config = s->config->handshake;
+	int rc;
 
-	if (s->handshake.out_len > 0 && session_queue(s, s->handshake.out, s->handshake.out_len) < 0)
+	config.raw = !s->wire->tells;
+	if (config.raw && !config.initiator)
+		config.protocol = s->config->raw_protocol;
+	s->shaking = true;
+	rc = handshake_start(&s->desk->handshake, &config);
+	if (s->desk->handshake.out_len > 0 && session_queue(s, s->desk->handshake.out, s->desk->handshake.out_len) < 0)
 		rc = -1;
-	s->handshake.out_len = 0;
+	s->desk->handshake.out_len = 0;
 	if (rc < 0)
-		error_set(&s->error, s->handshake.error.code, s->handshake.error.blame, "%s", s->handshake.error.text);
+		error_set(&s->error, s->desk->handshake.error.code, s->desk->handshake.error.blame, "%s", s->desk->handshake.error.text);
 	return rc;
 }
 
 static void learn_key(struct session *s)
 {
-	const uint8_t *rs = noise_remote_static(&s->handshake.noise);
+	const uint8_t *rs = noise_remote_static(&s->desk->handshake.noise);
 
-	if (rs && noise_protocol_peer_has_static(&s->handshake.protocol, s->config.handshake.initiator)) {
+	if (rs && noise_protocol_peer_has_static(&s->desk->handshake.protocol, s->config->handshake.initiator)) {
 		s->peer.has_key = true;
-		memcpy(s->peer.key, rs, dh_len(s->handshake.protocol.dh));
+		memcpy(s->peer.key, rs, dh_len(s->desk->handshake.protocol.dh));
 	}
 }
 
 static void flush_handshake(struct session *s)
 {
-	if (session_queue(s, s->handshake.out, s->handshake.out_len) < 0)
+	if (session_queue(s, s->desk->handshake.out, s->desk->handshake.out_len) < 0)
 		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "no room for the handshake");
-	s->handshake.out_len = 0;
+	s->desk->handshake.out_len = 0;
 }
 
 /* The handshake is complete: from here on there are records. */
@@ -37,12 +43,13 @@ static bool enter_run(struct session *s)
 {
 	int rc;
 
-	s->protocol = s->handshake.protocol;
-	memcpy(s->handshake_hash, noise_hash(&s->handshake.noise), hash_len(s->protocol.hash));
+	s->protocol = s->desk->handshake.protocol;
+	memcpy(s->handshake_hash, noise_hash(&s->desk->handshake.noise), hash_len(s->protocol.hash));
 	learn_key(s);
-	s->config.throwaway |= s->handshake.throwaway;
-	rc = noise_split(&s->handshake.noise, &s->tx, &s->rx);
-	noise_free(&s->handshake.noise);
+	s->throwaway |= s->desk->handshake.throwaway;
+	rc = noise_split(&s->desk->handshake.noise, &s->tx, &s->rx);
+	handshake_free(&s->desk->handshake);
+	s->shaking = false;
 	if (rc != NOISE_OK) {
 		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "%s", noise_strerror(rc));
 		return false;
@@ -53,12 +60,13 @@ static bool enter_run(struct session *s)
 
 bool session_shake_hands(struct session *s)
 {
-	struct handshake *h = &s->handshake;
+	struct handshake *h = &s->desk->handshake;
 
 	s->in_head += handshake_feed(h, s->in + s->in_head, s->in_tail - s->in_head);
 	if (h->out_len > 0)
 		flush_handshake(s);
 	s->protocol = h->protocol;
+	s->refusal = h->refusal;
 	if (h->step == HANDSHAKE_FAILED)
 		session_fail(s, 0, h->error.code, h->error.blame, "%s", h->error.text);
 	else if (h->step == HANDSHAKE_JUDGE) {

@@ -35,7 +35,7 @@ void session_window_add(struct session *s, uint8_t *data, size_t n, bool more)
 {
 	unsigned at = (s->win_first + s->win_count) % SESSION_WINDOWS;
 
-	s->windows[at] = (struct session_window){data, n, more};
+	s->desk->windows[at] = (struct session_window){data, n, more};
 	s->win_count++;
 	s->received += n;
 	s->last_data = s->now;
@@ -129,7 +129,7 @@ int session_recv_app_iov(struct session *s, struct iovec *iov, int max)
 	int count = 0;
 
 	for (unsigned i = 0; i < s->win_count && count < max; i++, count++) {
-		struct session_window *w = &s->windows[(s->win_first + i) % SESSION_WINDOWS];
+		struct session_window *w = &s->desk->windows[(s->win_first + i) % SESSION_WINDOWS];
 
 		iov[count].iov_base = w->data;
 		iov[count].iov_len = w->len;
@@ -139,7 +139,7 @@ int session_recv_app_iov(struct session *s, struct iovec *iov, int max)
 
 const struct session_window *session_recv_app_window(struct session *s)
 {
-	return s->win_count > 0 ? &s->windows[s->win_first] : NULL;
+	return s->win_count > 0 ? &s->desk->windows[s->win_first] : NULL;
 }
 
 void session_drop_windows(struct session *s)
@@ -165,8 +165,9 @@ void session_recv_app_ack(struct session *s, size_t n)
 {
 	s->delivered += n;
 	session_restart_clocks(s);
-	while (s->win_count > 0) {
-		struct session_window *w = &s->windows[s->win_first];
+	/* (An empty message behind is not taken by the way.) */
+	for (bool first = true; s->win_count > 0 && (first || n > 0); first = false) {
+		struct session_window *w = &s->desk->windows[s->win_first];
 		size_t take = n < w->len ? n : w->len;
 
 		w->data += take;
@@ -191,7 +192,7 @@ void session_recv_app_ack(struct session *s, size_t n)
 static void move_windows(struct session *s, uint8_t *in)
 {
 	for (unsigned i = 0; i < s->win_count; i++) {
-		struct session_window *w = &s->windows[(s->win_first + i) % SESSION_WINDOWS];
+		struct session_window *w = &s->desk->windows[(s->win_first + i) % SESSION_WINDOWS];
 		uintptr_t offset = (uintptr_t)w->data - (uintptr_t)s->in;
 
 		if (offset < s->in_head)

@@ -75,7 +75,7 @@ void session_send_wire_ack(struct session *s, size_t n)
 /* Where data goes before it is sealed: straight into records, or into the squash buffer. */
 static bool squashing(const struct session *s)
 {
-	return s->compress && s->config.squash_buf;
+	return s->compress && s->squash_buf;
 }
 
 static size_t body_room(const struct session *s, size_t used)
@@ -115,7 +115,7 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max)
 	if (max < 1 || !session_can_send(s))
 		return 0;
 	if (squashing(s)) {
-		iov[0].iov_base = s->config.squash_buf;
+		iov[0].iov_base = s->squash_buf;
 		iov[0].iov_len = squash_fits(body_room(s, 0));
 		return iov[0].iov_len > 0 ? 1 : 0;
 	}
@@ -158,11 +158,11 @@ static void seal_squashed(struct session *s, size_t n, bool part)
 	size_t len = 0;
 
 	if (part || !squash_wanted(&s->squash)) {
-		memcpy(body, s->config.squash_buf, n);
+		memcpy(body, s->squash_buf, n);
 		seal_windows(s, n, part);
 		return;
 	}
-	if (squash_piece(&s->squash, s->config.level, s->config.squash_buf, n, body, body_room(s, 0), &len) < 0) {
+	if (squash_piece(&s->squash, s->config->level, s->squash_buf, n, body, body_room(s, 0), &len) < 0) {
 		session_fail(s, CLOSE_PROTOCOL, ERROR_IO, BLAME_LOCAL, "compression failed");
 		return;
 	}
@@ -190,6 +190,19 @@ static void send_ack(struct session *s, size_t n, bool part)
 void session_send_app_ack(struct session *s, size_t n)
 {
 	send_ack(s, n, false);
+}
+
+void session_send_empty(struct session *s)
+{
+	if (!session_can_send(s))
+		return;
+	s->wire->data_prefix(s, s->out + s->out_tail + 4, DATA_WHOLE);
+	if (session_seal(s, s->wire->prefix) < 0)
+		return;
+	s->messages_sent++;
+	s->data_tail = s->out_tail;
+	s->last_data = s->now;
+	s->wire->control(s);
 }
 
 void session_send_part_ack(struct session *s, size_t n)

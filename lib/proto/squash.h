@@ -45,6 +45,22 @@ int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8
 int unsquash_piece(struct unsquash *z, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
     size_t *outlen, const char **why) __attribute__((warn_unused_result));
 
+/* One message as one zstd frame of its own, with its size (datagrams). As squash_piece(). */
+int squash_message(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen) __attribute__((warn_unused_result));
+
+/* The same without compressing: a frame of stored blocks. Its length is SQUASH_STORED at most longer than
+ * ${n}, which is at most SQUASH_STORED_MAX; 0 if it does not fit. */
+#define SQUASH_STORED (4 + 1 + 2 + 3)
+#define SQUASH_STORED_MAX 65791
+size_t squash_store(const uint8_t *in, size_t n, uint8_t *out, size_t cap) __attribute__((warn_unused_result));
+
+/* All frames of one message into ${out}: 0, or -1 with the reason in ${why} if there are others than whole
+ * frames, or they hold more than ${cap} bytes. *${text} is where the message is: ${out}, or, of a frame
+ * of one stored block, in ${in}. */
+int unsquash_message(struct unsquash *z, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    const uint8_t **text, size_t *outlen, const char **why) __attribute__((warn_unused_result));
+
 void squash_free(struct squash *z);
 void unsquash_free(struct unsquash *z);
 

@@ -8,7 +8,7 @@
 
 static void v1_handshake(struct session *s)
 {
-	if (session_shake_hands(s) && s->config.handshake.initiator)
+	if (session_shake_hands(s) && s->config->handshake.initiator)
 		v1_greet(s);
 }
 
@@ -18,8 +18,8 @@ static void v1_judged(struct session *s, const char *refusal)
 		session_fail(s, s->phase == PHASE_RUN ? CLOSE_UNAUTHORIZED : 0, ERROR_AUTH, BLAME_AUTH, "%s", refusal);
 		return;
 	}
-	if (s->config.handshake.initiator) {
-		handshake_judged(&s->handshake);
+	if (s->config->handshake.initiator) {
+		handshake_judged(&s->desk->handshake);
 		v1_handshake(s);
 		return;
 	}
@@ -31,13 +31,13 @@ static void v1_judged(struct session *s, const char *refusal)
 /* Before READY a refusal may stand where a frame is expected. */
 static int v1_odd_frame(struct session *s, uint32_t len)
 {
-	bool waiting = s->config.handshake.initiator && !s->ready && !s->peer.authenticated;
+	bool waiting = s->config->handshake.initiator && !s->ready && !s->peer.authenticated;
 
 	if (len != 0 || !waiting || !handshake_initiator_last(&s->protocol))
 		return 0;
 	if (s->in_tail - s->in_head < 5)
 		return 1;
-	handshake_told(&s->config.handshake, &s->protocol, s->in[s->in_head + 4], &s->error);
+	handshake_told(&s->config->handshake, &s->protocol, s->in[s->in_head + 4], &s->error);
 	session_fail(s, 0, ERROR_NETWORK, BLAME_PEER, "refused");
 	return 1;
 }
@@ -70,8 +70,8 @@ static int take_params(struct session *s, const uint8_t *body, size_t n, struct 
 	s->peer.probe = p->probe;
 	memcpy(s->peer.software, p->software, sizeof s->peer.software);
 	/* (A probe carries no data, and the buffers for it are lent to the session that is served.) */
-	s->compress = v1_can_compress(s) && p->compress && !p->probe && !s->config.probe;
-	s->messages = s->config.messages && p->messages;
+	s->compress = v1_can_compress(s) && p->compress && !p->probe && !s->config->probe;
+	s->messages = s->config->messages && p->messages;
 	s->keepalive = v1_keepalive(s, p->keepalive);
 	return 0;
 }
@@ -80,7 +80,7 @@ static int on_open(struct session *s, const uint8_t *body, size_t n)
 {
 	struct params p;
 
-	if (s->config.handshake.initiator || s->judged)
+	if (s->config->handshake.initiator || s->judged)
 		return bad(s, "OPEN out of place");
 	if (take_params(s, body, n, &p) < 0)
 		return -1;
@@ -92,7 +92,7 @@ static int on_ready(struct session *s, const uint8_t *body, size_t n)
 {
 	struct params p;
 
-	if (!s->config.handshake.initiator || s->ready)
+	if (!s->config->handshake.initiator || s->ready)
 		return bad(s, "READY out of place");
 	if (take_params(s, body, n, &p) < 0)
 		return -1;
@@ -110,7 +110,7 @@ static int on_data(struct session *s, uint8_t *body, size_t n, bool more)
 		return bad(s, "PART without agreed message boundaries");
 	if (s->peer.probe)
 		return bad(s, "data in a probe");
-	if (s->stop_want || s->config.probe) {
+	if (s->stop_want || s->config->probe) {
 		s->received += n; /* on its way when we said STOP: counted, not kept */
 		return 0;
 	}
@@ -134,11 +134,11 @@ static int on_zdata(struct session *s, uint8_t *plain, size_t n)
 		s->held_len = n;
 		return 0;
 	}
-	if (unsquash_piece(&s->unsquash, plain + 1, n - 1, s->config.unsquash_buf, SQUASH_PLAIN, &len, &why) < 0)
+	if (unsquash_piece(&s->unsquash, plain + 1, n - 1, s->unsquash_buf, SQUASH_PLAIN, &len, &why) < 0)
 		return session_fail(s, CLOSE_PROTOCOL, ERROR_PROTOCOL, BLAME_PEER, "compressed data from the peer: %s", why);
-	if (on_data(s, s->config.unsquash_buf, len, false) < 0)
+	if (on_data(s, s->unsquash_buf, len, false) < 0)
 		return -1;
-	s->unsquash_busy = len > 0 && !s->stop_want && !s->config.probe;
+	s->unsquash_busy = len > 0 && !s->stop_want && !s->config->probe;
 	return 0;
 }
 
@@ -228,11 +228,11 @@ static const struct {
 /* What can be done about it depends on what we have shown. */
 static const char *unauthorized(const struct session *s)
 {
-	if (!noise_protocol_needs_static(&s->protocol, s->config.handshake.initiator))
+	if (!noise_protocol_needs_static(&s->protocol, s->config->handshake.initiator))
 		return "the peer accepts only keys that it knows, and this side shows none in this protocol: use another --protocol";
 	if (s->protocol.dh != DH_25519)
 		return "the peer accepts only keys that it knows, and a 448 key is made for each run: use a --protocol with 25519";
-	if (s->config.throwaway)
+	if (s->config->throwaway)
 		return "the peer does not accept this side's key, which is a throw-away one: make one that lasts with vault-keygen, "
 		       "and add it to the peer's authorized_keys";
 	return close_meaning[CLOSE_UNAUTHORIZED].text;
@@ -271,7 +271,7 @@ static int on_ping(struct session *s, const uint8_t *body, size_t n, bool pong)
 		s->rtt_ms = s->now - s->ping_at;
 	if (s->confirmed < s->ping_mark) /* (a receipt may have been faster) */
 		s->confirmed = s->ping_mark;
-	if (s->config.probe) {
+	if (s->config->probe) {
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 		s->eof_want = true;
 	}
@@ -292,7 +292,7 @@ static bool in_order(const struct session *s, uint8_t type)
 {
 	if (type == V1_CLOSE)
 		return true;
-	if (s->config.handshake.initiator)
+	if (s->config->handshake.initiator)
 		return s->ready || type == V1_READY;
 	return s->judged || type == V1_OPEN;
 }
@@ -303,7 +303,7 @@ static int v1_record(struct session *s, uint8_t *plain, size_t n)
 	size_t len = n - 1;
 
 	if (!in_order(s, type))
-		return bad(s, s->config.handshake.initiator ? "its first record is not READY" : "its first record is not OPEN");
+		return bad(s, s->config->handshake.initiator ? "its first record is not READY" : "its first record is not OPEN");
 	switch (type) {
 	case V1_DATA:
 	case V1_PART:
@@ -340,9 +340,9 @@ static bool v1_all_said(const struct session *s)
 /* In one-way modes only the direction in use counts. */
 static bool v1_all_heard(const struct session *s)
 {
-	bool confirmed = s->peer.receipted || s->peer.stopped || (s->config.send_nothing && s->sent == 0);
+	bool confirmed = s->peer.receipted || s->peer.stopped || (s->config->send_nothing && s->sent == 0);
 
-	return confirmed && (s->peer_eof || (s->config.take_nothing && s->stop_sent));
+	return confirmed && (s->peer_eof || (s->config->take_nothing && s->stop_sent));
 }
 
 /*
@@ -351,7 +351,7 @@ static bool v1_all_heard(const struct session *s)
  */
 static bool v1_may_send(const struct session *s)
 {
-	const struct session_config *c = &s->config;
+	const struct session_config *c = s->config;
 
 	if (s->eof_want || c->probe || s->peer.probe || !s->greeted)
 		return false;

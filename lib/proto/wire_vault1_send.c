@@ -26,30 +26,30 @@ static bool say(struct session *s, enum v1_type type, const uint8_t *body, size_
 
 bool v1_can_compress(const struct session *s)
 {
-	return s->config.compress && s->config.squash_buf && s->config.unsquash_buf;
+	return s->config->compress && s->squash_buf && s->unsquash_buf;
 }
 
 void v1_greet(struct session *s)
 {
 	struct params p = {
-	    .compress = s->config.handshake.initiator ? v1_can_compress(s) : s->compress,
-	    .messages = s->config.handshake.initiator ? s->config.messages : s->messages,
-	    .keepalive = (uint32_t)((s->config.keepalive_ms + 999) / 1000),
-	    .throwaway = s->config.throwaway,
-	    .probe = s->config.probe,
+	    .compress = s->config->handshake.initiator ? v1_can_compress(s) : s->compress,
+	    .messages = s->config->handshake.initiator ? s->config->messages : s->messages,
+	    .keepalive = (uint32_t)((s->config->keepalive_ms + 999) / 1000),
+	    .throwaway = s->throwaway,
+	    .probe = s->config->probe,
 	};
 	uint8_t map[PARAMS_MAX];
 	size_t n;
 
 	/* The peer can check an identity only against a static key of ours in the handshake. */
-	if (s->config.identity && s->protocol.dh == DH_25519 &&
-	    noise_protocol_peer_has_static(&s->protocol, !s->config.handshake.initiator)) {
+	if (s->config->identity && s->protocol.dh == DH_25519 &&
+	    noise_protocol_peer_has_static(&s->protocol, !s->config->handshake.initiator)) {
 		p.has_identity = true;
-		memcpy(p.identity, s->config.identity, sizeof p.identity);
+		memcpy(p.identity, s->config->identity, sizeof p.identity);
 	}
-	snprintf(p.software, sizeof p.software, "%s", s->config.software ? s->config.software : "");
+	snprintf(p.software, sizeof p.software, "%s", s->config->software ? s->config->software : "");
 	n = params_encode(&p, map, sizeof map);
-	if (n == 0 || !say(s, s->config.handshake.initiator ? V1_OPEN : V1_READY, map, n)) {
+	if (n == 0 || !say(s, s->config->handshake.initiator ? V1_OPEN : V1_READY, map, n)) {
 		session_fail(s, 0, ERROR_PROTOCOL, BLAME_LOCAL, "no room for the first record");
 		return;
 	}
@@ -59,11 +59,11 @@ void v1_greet(struct session *s)
 void v1_agreed(struct session *s)
 {
 	s->last_data = s->now;
-	if (s->config.probe)
+	if (s->config->probe)
 		s->ping_want = true;
 	if (s->peer.probe)
 		s->eof_want = true;
-	else if (s->config.take_nothing)
+	else if (s->config->take_nothing)
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 }
 
@@ -79,7 +79,7 @@ void v1_data_prefix(const struct session *s, uint8_t *at, enum data_kind kind)
 
 static bool rekey_due(const struct session *s)
 {
-	uint64_t bytes = s->config.rekey_bytes, records = s->config.rekey_records;
+	uint64_t bytes = s->config->rekey_bytes, records = s->config->rekey_records;
 
 	if (bytes > 0 || records > 0)
 		return (bytes > 0 && s->tx_bytes >= bytes) || (records > 0 && s->tx_records >= records);
@@ -107,7 +107,7 @@ static void say_pings(struct session *s)
 		return;
 	/* One that repeats an unanswered one repeats its value, so that any answer fits. */
 	if (s->pings == 0) {
-		s->config.rng->fill(s->config.rng->ctx, body, sizeof body);
+		s->config->rng->fill(s->config->rng->ctx, body, sizeof body);
 		s->ping_value = be_get64(body);
 		s->ping_mark = s->sent;
 	}
@@ -175,7 +175,7 @@ void v1_control(struct session *s)
 
 uint32_t v1_keepalive(const struct session *s, uint32_t peer)
 {
-	uint64_t own = (uint64_t)s->config.keepalive_ms, theirs = (uint64_t)peer * 1000;
+	uint64_t own = (uint64_t)s->config->keepalive_ms, theirs = (uint64_t)peer * 1000;
 	uint64_t least = own == 0 || (theirs > 0 && theirs < own) ? theirs : own;
 
 	return least > UINT32_MAX ? UINT32_MAX : (uint32_t)least;
@@ -190,12 +190,12 @@ static bool may_ping(const struct session *s)
 /* Nothing more is expected of a peer that has said its last record. */
 static bool expecting(const struct session *s)
 {
-	return s->ready && s->config.keepalive_ms > 0 && !s->wire->all_heard(s);
+	return s->ready && s->config->keepalive_ms > 0 && !s->wire->all_heard(s);
 }
 
 static int64_t silent_at(const struct session *s)
 {
-	return s->last_recv + SILENT_INTERVALS * s->config.keepalive_ms;
+	return s->last_recv + SILENT_INTERVALS * s->config->keepalive_ms;
 }
 
 /* We show that we live when we have said nothing for a while, and ask when we heard nothing. */
@@ -214,7 +214,7 @@ void v1_tick(struct session *s)
 		char what[80];
 
 		snprintf(what, sizeof what, "timeout: nothing heard from the peer for %g s (see --keep-alive)",
-		    (double)(SILENT_INTERVALS * s->config.keepalive_ms) / 1000);
+		    (double)(SILENT_INTERVALS * s->config->keepalive_ms) / 1000);
 		session_expire(s, what);
 		return;
 	}

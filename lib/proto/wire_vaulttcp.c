@@ -22,18 +22,18 @@
 /* The side that said the last handshake message must let it arrive alone. */
 static void begin_pause(struct session *s)
 {
-	if (handshake_initiator_last(&s->protocol) != s->config.handshake.initiator || s->config.pause_ms == 0)
+	if (handshake_initiator_last(&s->protocol) != s->config->handshake.initiator || s->config->pause_ms == 0)
 		return;
-	s->quiet_until = s->now + s->config.pause_ms;
+	s->quiet_until = s->now + s->config->pause_ms;
 	s->pausing = true;
 }
 
 static void become_ready(struct session *s)
 {
 	s->ready = s->greeted = true;
-	if (s->config.take_nothing)
+	if (s->config->take_nothing)
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
-	if (s->config.probe) {
+	if (s->config->probe) {
 		s->eof_want = true;
 		session_stop(s, RECEIPT_DONE, STOP_ONE_WAY);
 	}
@@ -41,7 +41,7 @@ static void become_ready(struct session *s)
 
 static int64_t silence(const struct session *s)
 {
-	int64_t most = s->config.handshake_ms / 2;
+	int64_t most = s->config->handshake_ms / 2;
 
 	return most > 0 && most < SILENT_MS ? most : SILENT_MS;
 }
@@ -49,13 +49,13 @@ static int64_t silence(const struct session *s)
 /* A client knows the server's key before it says its last; a server judges when all is said. */
 static void raw_handshake(struct session *s)
 {
-	bool initiator = s->config.handshake.initiator;
+	bool initiator = s->config->handshake.initiator;
 
 	if (!session_shake_hands(s))
 		return;
 	s->peer.authenticated = noise_protocol_proves_peer(&s->protocol, initiator);
 	begin_pause(s);
-	s->proof_at = s->now + (initiator ? s->config.pause_ms : silence(s));
+	s->proof_at = s->now + (initiator ? s->config->pause_ms : silence(s));
 	if (initiator)
 		become_ready(s);
 	else
@@ -66,8 +66,8 @@ static void raw_judged(struct session *s, const char *refusal)
 {
 	if (refusal)
 		session_fail(s, 0, ERROR_AUTH, BLAME_AUTH, "%s", refusal);
-	else if (s->config.handshake.initiator) {
-		handshake_judged(&s->handshake);
+	else if (s->config->handshake.initiator) {
+		handshake_judged(&s->desk->handshake);
 		raw_handshake(s);
 	} else if (s->peer.authenticated)
 		become_ready(s);
@@ -78,7 +78,7 @@ static void raw_judged(struct session *s, const char *refusal)
 /* Are we, to the peer? (A probe wants nothing but its answer.) */
 static bool must_prove(const struct session *s)
 {
-	return s->config.handshake.initiator && s->ready && s->messages_sent == 0 && !s->config.probe && !s->peer_eof &&
+	return s->config->handshake.initiator && s->ready && s->messages_sent == 0 && !s->config->probe && !s->peer_eof &&
 	    !noise_protocol_proves_peer(&s->protocol, false);
 }
 
@@ -102,7 +102,7 @@ static void prove(struct session *s)
 /* Is the peer, and may it be one that waits for our data? */
 static bool may_be_silent(const struct session *s)
 {
-	return s->judged && !s->ready && !s->peer.has_key && !s->config.send_nothing && s->in_head == s->in_tail && !s->fin;
+	return s->judged && !s->ready && !s->peer.has_key && !s->config->send_nothing && s->in_head == s->in_tail && !s->fin;
 }
 
 static int raw_odd_frame(struct session *s, uint32_t len)
@@ -114,7 +114,7 @@ static int raw_odd_frame(struct session *s, uint32_t len)
 
 static int raw_record(struct session *s, uint8_t *plain, size_t n)
 {
-	if (s->config.max_message > 0 && n > s->config.max_message)
+	if (s->config->max_message > 0 && n > s->config->max_message)
 		return session_fail(s, 0, ERROR_PROTOCOL, BLAME_PEER,
 		    "the peer sent a message of %zu bytes, more than --max-message-size", n);
 	if (s->pausing) /* it has read our last handshake message, since it speaks */
@@ -213,10 +213,7 @@ static int64_t raw_deadline(const struct session *s)
 
 static int raw_start(struct session *s)
 {
-	s->config.handshake.raw = true;
-	s->config.idle_ms = s->config.raw_idle_ms;
-	if (!s->config.handshake.initiator)
-		s->config.handshake.protocol = s->config.raw_protocol;
+	s->idle_ms = s->config->raw_idle_ms;
 	return session_start_hands(s);
 }
 

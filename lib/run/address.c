@@ -110,7 +110,7 @@ char *address_text(char out[ADDRESS_TEXTMAX], const struct address *a)
 		snprintf(out, ADDRESS_TEXTMAX, "%s", a->host);
 		return out;
 	}
-	return host_port(out, a->any_host ? "*" : a->host, a->port);
+	return host_port(out, a->loopback ? "localhost" : a->any_host ? "*" : a->host, a->port);
 }
 
 void address_numeric(const struct sockaddr *sa, socklen_t len, char host[ADDRESS_HOSTMAX], uint16_t *port)

@@ -20,6 +20,7 @@
 struct address {
 	bool is_unix;
 	bool any_host; /* no host was given */
+	bool loopback; /* to listen: this machine's own addresses, host does not count */
 	bool has_port;
 	uint16_t port;
 	char host[ADDRESS_HOSTMAX]; /* or the path, which a sockaddr_un can hold */

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "contact.h"
 #include "log.h"
 #include "probe.h"
-#include "protocol.h"
 #include "signals.h"
 
 #define RETRY_MOST_MS 60000
@@ -24,59 +24,26 @@ struct client {
 	struct ev_loop *loop;
 	struct stream stream;
 	struct conn *conn; /* until the stream has it, and for a probe */
-	struct noise_protocol protocol;
-	uint8_t expected[KEY_BYTES];
-	bool has_expected;
+	struct contact contact;
+	struct session_config config; /* of the session under way */
 	bool announced;	   /* READY was seen */
 	bool over;	   /* the session has closed */
 	bool confined;	   /* in the sandbox, as far as a try allows */
 	bool loose;	   /* and once the session is up, it can be made smaller */
-	bool looking;	   /* a second try that only finds out which key the server has */
 	struct signals signals;
 	int signal;
 	char peer[ADDRESS_TEXTMAX];
 };
 
-static bool is_25519(const struct client *c)
-{
-	return c->protocol.dh == DH_25519;
-}
-
-static void judge(struct client *c, struct conn *conn)
-{
-	char why[JUDGE_TEXTMAX];
-	const struct session_peer *peer = session_peer(&conn->session);
-	const char *refusal;
-
-	refusal = judge_server_verdict(&c->o->judge, peer, is_25519(c), why);
-	if (c->looking && !refusal) {
-		snprintf(why, sizeof why, "%s could not read the first message although it has the expected key: it was changed "
-		    "on its way; try again", c->o->judge.name);
-		refusal = why;
-	}
-	session_judge(&conn->session, refusal);
-	conn_update(conn);
-}
-
 static void on_changed(struct conn *conn, void *owner);
 
 /* ---- the sandbox ---- */
-
-static bool wants_known_key(const struct client *c)
-{
-	return c->has_expected && !c->o->stream.psk && noise_protocol_needs_remote(&c->protocol, true);
-}
-
-static bool may_remember(struct client *c)
-{
-	return is_25519(c) && noise_protocol_peer_has_static(&c->protocol, true) && judge_server_prepare(&c->o->judge);
-}
 
 /* What may be needed until the session is up. */
 static struct sandbox_needs needs_of_handshake(struct client *c)
 {
 	const struct client_options *o = c->o;
-	struct sandbox_needs needs = {.connect = o->retry || wants_known_key(c)};
+	struct sandbox_needs needs = {.connect = o->retry || contact_wants_known_key(&c->contact)};
 
 	needs.unix_socket = needs.connect && o->to.is_unix;
 	if (needs.connect && !o->to.is_unix) {
@@ -85,12 +52,7 @@ static struct sandbox_needs needs_of_handshake(struct client *c)
 		needs.source_port = o->socket.source_port;
 		needs.resolve = (o->retry || o->socket.source) && !o->socket.numeric;
 	}
-	if (may_remember(c)) {
-		if (o->judge.fresh >= 0)
-			needs.arrival = o->judge.known_hosts;
-		else
-			needs.append = o->judge.known_hosts;
-	}
+	contact_needs(&c->contact, &needs);
 	needs.again = needs.connect || needs.arrival || needs.append;
 	return needs;
 }
@@ -125,17 +87,9 @@ static void confine_session(struct client *c)
 
 static void announce(struct client *c, struct conn *conn)
 {
-	const struct session_peer *peer = session_peer(&conn->session);
-	char text[KEYTEXT_MAX], why[JUDGE_TEXTMAX];
-	const char *refusal;
-
 	c->announced = true;
-	log_info(1, "%s: connected with %s, peer key %s", conn->peer, conn->session.protocol.name,
-	    judge_peer_text(peer, is_25519(c), text));
 	stream_warn_raw(conn);
-	refusal = judge_server_ready(&c->o->judge, peer, is_25519(c), why);
-	if (refusal)
-		session_abort(&conn->session, CLOSE_INTERRUPTED, ERROR_AUTH, refusal);
+	(void)!contact_ready(&c->contact, conn);
 	confine_session(c);
 	if (!c->stream.pumping && !c->o->probe) {
 		stream_run(&c->stream, conn);
@@ -149,7 +103,7 @@ static void on_changed(struct conn *conn, void *owner)
 	unsigned state = session_state(&conn->session);
 
 	if (state & SESSION_JUDGE) {
-		judge(c, conn);
+		contact_judge(&c->contact, conn);
 		state = session_state(&conn->session);
 	}
 	/* Even if the session has closed already by what came in the same segment. */
@@ -191,26 +145,19 @@ static bool interrupted(void *owner)
 static int start_session(struct client *c, int fd, int64_t deadline, struct error *e)
 {
 	const struct client_options *o = c->o;
-	struct session_config config = {.wire = o->wire, .probe = o->probe};
+	struct session_config *config = &c->config;
 
-	if (stream_config(&c->stream, &config, e) < 0)
+	*config = (struct session_config){.wire = o->wire, .probe = o->probe};
+	if (stream_config(&c->stream, config, e) < 0)
 		return -1;
-	config.handshake.initiator = true;
-	config.handshake.protocol = c->protocol;
-	config.handshake.remote_static = c->has_expected ? c->expected : NULL;
-	/* What is tried again must not have eaten input; and whoever is met for the first time gets nothing
-	 * before the key is remembered, or its lack warned of. */
-	config.wait_ready = o->retry || !c->has_expected;
-	if (deadline >= 0) {
-		config.handshake_ms = deadline - clock_ms();
-		if (config.handshake_ms < 1)
-			config.handshake_ms = 1;
-	}
+	contact_configure(&c->contact, config, deadline);
+	/* What is tried again must not have eaten input. */
+	config->wait_ready |= o->retry;
 	c->announced = c->over = false;
-	c->conn = conn_new(c->loop, fd, c->peer, &config, true, on_changed, c, e);
+	c->conn = conn_new(c->loop, fd, c->peer, config, SESSION_BIGBUF, NULL, on_changed, c, e);
 	if (!c->conn)
 		return -1;
-	if (!o->retry && !o->probe && !c->looking) {
+	if (!o->retry && !o->probe && !c->contact.looking) {
 		stream_run(&c->stream, c->conn);
 		c->conn = NULL;
 		c->over = stream_step(&c->stream);
@@ -231,7 +178,7 @@ static int attempt(struct client *c, struct error *e)
 	fd = socket_connect(&c->to, &o->socket, deadline, c->peer, e);
 	if (fd < 0)
 		return -1;
-	log_info(2, "%s: TCP connected, speaking %s", c->peer, c->protocol.name);
+	log_info(2, "%s: TCP connected, speaking %s", c->peer, c->contact.protocol.name);
 	if (confine(c, e) < 0) {
 		close(fd);
 		return -1;
@@ -257,21 +204,15 @@ static void find_out(struct client *c, struct error *e)
 {
 	struct error ignored = {0};
 
-	c->looking = true;
 	/* The one that refused, and without a name to look up, which the sandbox would not let us. */
 	if (address_parse(&c->to, c->peer, NULL, false, &ignored) < 0 || c->to.host[0] == '\0')
 		c->to = c->o->to;
 	memset(&ignored, 0, sizeof ignored);
-	if (protocol_parse(&c->protocol, "XX", &ignored) < 0 || attempt(c, &ignored) < 0 || !c->conn)
+	if (contact_look(&c->contact, &ignored) < 0 || attempt(c, &ignored) < 0 || !c->conn)
 		return;
 	if (session_error(&c->conn->session)->code == ERROR_AUTH && session_peer(&c->conn->session)->has_key)
 		*e = *session_error(&c->conn->session);
 	drop_conn(c);
-}
-
-static bool key_was_wrong(const struct client *c, const struct session *s)
-{
-	return s->handshake.refusal == REFUSE_KEYS && wants_known_key(c);
 }
 
 /* ---- tries in a row ---- */
@@ -341,40 +282,6 @@ static void run_tries(struct client *c, struct error *e)
 
 /* ---- before and after ---- */
 
-static bool raw(const struct client *c)
-{
-	return c->o->wire != &wire_vault1;
-}
-
-static int choose_protocol(struct client *c, struct error *e)
-{
-	struct client_options *o = c->o;
-	const char *name = o->protocol;
-
-	c->has_expected = judge_server_expected(&o->judge, c->expected);
-	if (!name)
-		name = o->stream.psk ? "XXpsk3" : c->has_expected ? "IK" : "XX";
-	if ((raw(c) ? protocol_parse_raw(&c->protocol, o->protocol, e) : protocol_parse(&c->protocol, name, e)) < 0)
-		return -1;
-	name = o->protocol ? o->protocol : c->protocol.name;
-	if (noise_protocol_psk_count(&c->protocol) > 0 && !o->stream.psk)
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs --psk-file", name);
-	if (noise_protocol_psk_count(&c->protocol) == 0 && o->stream.psk)
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--psk-file and --protocol %s cannot be used together: the pattern has no psk",
-		    name);
-	if (noise_protocol_needs_remote(&c->protocol, true) && c->protocol.dh != DH_25519)
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s: identities are X25519, nobody could know a 448 key", name);
-	if (noise_protocol_needs_remote(&c->protocol, true) && !c->has_expected)
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s needs the server's X25519 key: give --remote-key", name);
-	if (noise_protocol_needs_remote(&c->protocol, false))
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL,
-		    "--protocol %s: listeners do not know a client's key beforehand; use an I or X pattern", name);
-	if (o->judge.pinned && (!noise_protocol_peer_has_static(&c->protocol, true) || c->protocol.dh != DH_25519))
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--remote-key and --protocol %s cannot be used together: the server shows no such key",
-		    name);
-	return 0;
-}
-
 static int outcome(struct client *c, struct error *e)
 {
 	const struct conn *conn;
@@ -383,7 +290,7 @@ static int outcome(struct client *c, struct error *e)
 	if (c->signal)
 		return 128 + c->signal;
 	conn = c->stream.pumping ? c->stream.conn : c->conn;
-	if (conn && key_was_wrong(c, &conn->session)) {
+	if (conn && contact_key_was_wrong(&c->contact, &conn->session)) {
 		*e = *session_error(&conn->session);
 		if (c->stream.pumping)
 			stream_figures(&c->stream, error_status(e->code));
@@ -391,10 +298,13 @@ static int outcome(struct client *c, struct error *e)
 		drop_conn(c);
 		find_out(c, e);
 	}
-	if (c->stream.pumping)
-		return stream_status(&c->stream);
+	if (c->stream.pumping) {
+		status = stream_status(&c->stream);
+		c->o->of_command = c->stream.of_command;
+		return status;
+	}
 	if (e->code == ERROR_OK && c->o->probe)
-		return probe_print(c->conn, &c->o->judge, is_25519(c), c->o->json);
+		return probe_print(c->conn, &c->o->judge, contact_is_25519(&c->contact), c->o->json);
 	status = error_status(e->code);
 	if (e->code != ERROR_OK)
 		log_error("%s", e->text);
@@ -406,16 +316,14 @@ static int outcome(struct client *c, struct error *e)
 int client_run(struct client_options *o)
 {
 	struct client c = {.o = o, .to = o->to, .loop = ev_default_loop(EVFLAG_NOENV)};
-	struct stream_options none = o->stream;
 	struct error e = {0};
 	int status = -1;
 
-	none.send_only = none.recv_only = true; /* a probe touches neither input nor output */
-	if (judge_server_load(&o->judge, &e) < 0 || choose_protocol(&c, &e) < 0)
+	c.contact.o = o;
+	if (judge_server_load(&o->judge, &e) < 0 || contact_choose(&c.contact, &e) < 0)
 		goto fail;
-	if (stream_open(&c.stream, c.loop, o->probe ? &none : &o->stream, &e) < 0)
+	if (stream_open(&c.stream, c.loop, &o->stream, o->probe, &e) < 0)
 		goto fail;
-	c.stream.options = &o->stream;
 	o->socket.interrupted = interrupted;
 	o->socket.owner = &c;
 	signals_start(&c.signals, c.loop, on_signal, &c);
@@ -430,6 +338,6 @@ fail:
 	drop_conn(&c);
 	stream_close(&c.stream);
 	judge_server_free(&o->judge);
-	secret_wipe(&c.expected, sizeof c.expected);
+	secret_wipe(&c.contact.expected, sizeof c.contact.expected);
 	return status;
 }

@@ -22,6 +22,12 @@ struct client_options {
 	bool retry;
 	int64_t retries;  /* how often after the first try, -1 = without end */
 	int64_t retry_ms; /* first pause */
+	/* -L, see local.h */
+	bool listens;
+	struct address local;
+	int64_t drain_ms;
+	int ready_fd; /* -1 = none */
+	bool of_command; /* out: the status is that of the peer's command, whatever it looks like */
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */

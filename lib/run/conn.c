@@ -6,12 +6,98 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bufpool.h"
 #include "clock.h"
+#include "conn_limit.h"
+#include "crypto/secret.h"
 #include "transport.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
 #define PACE_LEAST 65536 /* bytes a second */
+
+/* ---- buffers: desk, in, out in one block ---- */
+
+static uint8_t *in_of(void *block)
+{
+	return (uint8_t *)block + sizeof(struct session_desk);
+}
+
+static void *take_block(struct conn *c, size_t size)
+{
+	return bufpool_take(c->pool, sizeof(struct session_desk) + 2 * size);
+}
+
+static void give_block(struct conn *c)
+{
+	if (c->block)
+		bufpool_give(c->pool, c->block, sizeof(struct session_desk) + 2 * c->buffer_size);
+	c->block = NULL;
+}
+
+void conn_wake(struct conn *c)
+{
+	uint8_t *in;
+
+	if (!session_resting(&c->session))
+		return;
+	c->buffer_size = CONN_WORKBUF;
+	c->block = take_block(c, c->buffer_size);
+	if (!c->block) {
+		session_broken(&c->session, true, "out of memory");
+		return;
+	}
+	in = in_of(c->block);
+	session_wake(&c->session, c->block, in, c->buffer_size, in + c->buffer_size, c->buffer_size);
+}
+
+static void rest(struct conn *c)
+{
+	if (c->thrifty && c->block && session_rest(&c->session))
+		give_block(c);
+}
+
+int conn_grow(struct conn *c, size_t size)
+{
+	void *fresh;
+
+	conn_wake(c);
+	if (c->buffer_size >= size)
+		return 0;
+	fresh = take_block(c, size);
+	if (!fresh)
+		return -1;
+	if (session_buffers(&c->session, in_of(fresh), size, in_of(fresh) + size, size) < 0) {
+		bufpool_give(c->pool, fresh, sizeof(struct session_desk) + 2 * size);
+		return -1;
+	}
+	session_move_desk(&c->session, fresh);
+	give_block(c);
+	c->block = fresh;
+	c->buffer_size = size;
+	return 0;
+}
+
+int conn_own_squash(struct conn *c)
+{
+	if (!c->session.config->compress || c->squash)
+		return 0;
+	c->squash = malloc(2 * SQUASH_PLAIN);
+	if (!c->squash)
+		return -1;
+	session_lend_squash(&c->session, c->squash, c->squash + SQUASH_PLAIN);
+	return 0;
+}
+
+static void free_squash(struct conn *c)
+{
+	if (c->squash)
+		secret_wipe(c->squash, 2 * SQUASH_PLAIN);
+	free(c->squash);
+	c->squash = NULL;
+}
+
+/* ---- the socket ---- */
 
 void conn_flush(struct conn *c)
 {
@@ -19,7 +105,12 @@ void conn_flush(struct conn *c)
 	size_t len;
 
 	while ((at = session_send_wire_buf(&c->session, &len)) != NULL) {
-		ssize_t n = send(c->fd, at, len, MSG_NOSIGNAL);
+		ssize_t n;
+
+		len = conn_allowed(c, true, len);
+		if (len == 0)
+			return;
+		n = send(c->fd, at, len, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -30,6 +121,7 @@ void conn_flush(struct conn *c)
 			return;
 		}
 		session_send_wire_ack(&c->session, (size_t)n);
+		conn_passed(c, true, (size_t)n);
 		if ((size_t)n < len)
 			return;
 	}
@@ -38,14 +130,20 @@ void conn_flush(struct conn *c)
 static void receive(struct conn *c)
 {
 	size_t len;
-	uint8_t *at = session_recv_wire_buf(&c->session, &len);
+	uint8_t *at;
 	ssize_t n;
 
-	if (!at)
+	conn_wake(c);
+	at = session_recv_wire_buf(&c->session, &len);
+	if (at)
+		len = conn_allowed(c, false, len);
+	if (!at || len == 0)
 		return;
 	n = recv(c->fd, at, len, 0);
-	if (n > 0)
+	if (n > 0) {
+		conn_passed(c, false, (size_t)n);
 		session_recv_wire_ack(&c->session, (size_t)n);
+	}
 	else if (n == 0)
 		session_fin(&c->session);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
@@ -111,6 +209,7 @@ void conn_update(struct conn *c)
 {
 	unsigned state;
 
+	conn_wake(c);
 	conn_tell_time(c);
 	session_tick(&c->session, c->session.now);
 	conn_flush(c);
@@ -125,12 +224,13 @@ void conn_update(struct conn *c)
 		look_at_transport(c);
 		state = session_state(&c->session);
 	}
-	watch(c, &c->readable, state & SESSION_RECV_WIRE);
-	watch(c, &c->writable, state & SESSION_SEND_WIRE);
+	watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
+	watch(c, &c->writable, (state & SESSION_SEND_WIRE) && !conn_frozen(c, true));
 	set_timer(c);
+	rest(c);
 }
 
-static void step(struct conn *c)
+void conn_step(struct conn *c)
 {
 	conn_update(c);
 	c->changed(c, c->owner);
@@ -144,14 +244,14 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 	(void)events;
 	conn_tell_time(c);
 	receive(c);
-	step(c);
+	conn_step(c);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int events)
 {
 	(void)loop;
 	(void)events;
-	step(w->data);
+	conn_step(w->data);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
@@ -162,29 +262,9 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	conn_tell_time(c);
 	c->timer_at = -1;
-	step(c);
+	conn_step(c);
 }
 
-static int make_buffers(struct conn *c, size_t size)
-{
-	uint8_t *fresh = malloc(2 * size);
-
-	if (!fresh)
-		return -1;
-	if (c->buffers && session_buffers(&c->session, fresh, size, fresh + size, size) < 0) {
-		free(fresh);
-		return -1;
-	}
-	free(c->buffers);
-	c->buffers = fresh;
-	c->buffer_size = size;
-	return 0;
-}
-
-int conn_grow(struct conn *c)
-{
-	return c->buffer_size >= SESSION_BIGBUF ? 0 : make_buffers(c, SESSION_BIGBUF);
-}
 
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner)
 {
@@ -193,17 +273,23 @@ void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owne
 }
 
 struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
-    bool big, void (*changed)(struct conn *, void *), void *owner, struct error *e)
+    size_t size, struct bufpool *pool, void (*changed)(struct conn *, void *), void *owner, struct error *e)
 {
 	struct conn *c = calloc(1, sizeof *c);
-	size_t size = big ? SESSION_BIGBUF : SESSION_SMALLBUF;
+	uint8_t *in;
 
-	if (!c || make_buffers(c, size) < 0) {
+	if (c) {
+		c->pool = pool;
+		c->buffer_size = size;
+		c->block = take_block(c, size);
+	}
+	if (!c || !c->block) {
 		error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 		free(c);
 		close(fd);
 		return NULL;
 	}
+	in = in_of(c->block);
 	c->loop = loop;
 	c->fd = fd;
 	c->timer_at = -1;
@@ -213,7 +299,7 @@ struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const stru
 	ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
 	ev_timer_init(&c->timer, on_timer, 0., 0.);
 	c->readable.data = c->writable.data = c->timer.data = c;
-	if (session_start(&c->session, config, c->buffers, size, c->buffers + size, size, clock_ms()) < 0) {
+	if (session_start(&c->session, config, c->block, in, size, in + size, size, clock_ms()) < 0) {
 		*e = *session_error(&c->session);
 		conn_free(c);
 		return NULL;
@@ -251,12 +337,14 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->loop, &c->readable);
 	ev_io_stop(c->loop, &c->writable);
 	ev_timer_stop(c->loop, &c->timer);
+	conn_unlimit(c);
 	if (session_wants_reset(&c->session))
 		set_reset(c, true);
 	else if (session_state(&c->session) == SESSION_CLOSED)
 		set_reset(c, false);
 	close(c->fd);
 	session_free(&c->session);
-	free(c->buffers);
+	free_squash(c);
+	give_block(c);
 	free(c);
 }

@@ -12,34 +12,55 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "iptable.h"
 #include "proto/session.h"
+
+/* Enough for any record, for sessions that are many. */
+#define CONN_WORKBUF (SESSION_FRAMEMAX + 4096)
+
+struct bufpool;
+struct conn_limit;
 
 struct conn {
 	struct ev_loop *loop;
 	int fd;
 	char peer[ADDRESS_TEXTMAX]; /* the peer's address, for messages */
 	struct session session;
-	uint8_t *buffers; /* in, then out; owned */
-	size_t buffer_size;
+	struct bufpool *pool; /* or NULL */
+	void *block;	      /* desk, in, out; NULL while the session rests */
+	size_t buffer_size;   /* of in, and of out */
+	bool thrifty;	      /* give the block back whenever the session rests */
 	ev_io readable, writable;
 	ev_timer timer;
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
+	struct conn_limit *limit; /* or NULL */
+	uint8_t *squash;	  /* buffers for compression of its own, or NULL */
+	struct ipkey ip;
 	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
 	void *owner;
 };
 
-/* Begin a session over ${fd} (then owned; -1 errors close it too) with small buffers, or big
- * ones at once. The first bytes are sent. ${changed} is called after each step, not from here.
- * NULL with ${e} set. */
+/* Begin a session over ${fd} (then owned; errors close it too) with buffers of ${size}, from ${pool} if
+ * there is one. ${config} must outlive it. The first bytes are sent. ${changed} is called after each
+ * step, not from here. NULL with ${e} set. */
 struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
-    bool big, void (*changed)(struct conn *, void *), void *owner, struct error *e);
+    size_t size, struct bufpool *pool, void (*changed)(struct conn *, void *), void *owner, struct error *e);
 
 /* Hand it to another owner. */
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner);
 
-/* Exchange small buffers for big ones. 0, or -1 if there is no memory. */
-int conn_grow(struct conn *c) __attribute__((warn_unused_result));
+/* Exchange the buffers for larger ones: SESSION_SMALLBUF, CONN_WORKBUF or SESSION_BIGBUF. 0, or -1 if
+ * there is no memory. */
+int conn_grow(struct conn *c, size_t size) __attribute__((warn_unused_result));
+
+/* If compression is offered: buffers for it of its own, for those of the config serve one session. Before the
+ * verdict. 0, or -1 if there is no memory. */
+int conn_own_squash(struct conn *c) __attribute__((warn_unused_result));
+
+/* To be called before the session is used in a way that needs its buffers: one of a thrifty conn may
+ * rest. (If there is no memory, the session fails.) */
+void conn_wake(struct conn *c);
 
 /* Send what waits, as far as the kernel takes it. */
 void conn_flush(struct conn *c);
@@ -51,6 +72,9 @@ void conn_tell_time(struct conn *c);
 /* Tell the session the time and set watchers and timer to what it wants now. To be called after
  * anything was done with the session outside of a conn callback. */
 void conn_update(struct conn *c);
+
+/* From here on at most ${rate} bytes a second of the wire, each way. 0, or -1 without memory. */
+int conn_limit(struct conn *c, uint64_t rate) __attribute__((warn_unused_result));
 
 /* Ask the kernel to spread packets at about ${rate} bytes a second. */
 void conn_pace(struct conn *c, uint64_t rate);

@@ -29,6 +29,12 @@ struct endpoint_ops {
 	void (*abort)(struct endpoint *ep);
 	/* May in_fd be read now? (A terminal only in the foreground.) NULL: always. */
 	bool (*may_read)(struct endpoint *ep);
+	/* NULL, or it is one that lives on by itself after end() and abort(), such as a command: how it has ended, 0
+	 * to 255, or -1 while it has not. Then read() ends before long, and nothing is written any more. To write to
+	 * one that does not listen is EPIPE, and no failure. */
+	int (*outcome)(struct endpoint *ep);
+	/* Only with outcome(): the peer's reader has gone, let the writer of our input know. */
+	void (*unread)(struct endpoint *ep);
 };
 
 struct endpoint {

@@ -68,7 +68,12 @@ const char *judge_server_changed(const struct judge_server *j, const struct sess
 	struct key k;
 
 	judge_peer_key(peer, true, &k);
-	if (j->pinned)
+	if (!j->pinned && j->list.entries[0].line == 0)
+		snprintf(why, JUDGE_TEXTMAX,
+		    "the key of %s has CHANGED since it was remembered in %s: then fingerprint %s, now %s. Somebody may be in "
+		    "between; if the change is right, remove that line and start again",
+		    j->name, j->known_hosts, fingerprint(old, &j->list.entries[0].key), fingerprint(now, &k));
+	else if (j->pinned)
 		snprintf(why, JUDGE_TEXTMAX,
 		    "%s has not the key given with --remote-key: expected fingerprint %s, it has %s (%s)", j->name,
 		    fingerprint(old, &j->pin), fingerprint(now, &k), judge_peer_text(peer, true, text));
@@ -76,7 +81,7 @@ const char *judge_server_changed(const struct judge_server *j, const struct sess
 		snprintf(why, JUDGE_TEXTMAX,
 		    "the key of %s has CHANGED: remembered fingerprint %s (%s:%u), now %s. Somebody may be in between; "
 		    "if the change is right, remove that line",
-		    j->name, fingerprint(old, &j->list.entries[0].key), j->list.path, j->list.entries[0].line,
+		    j->name, fingerprint(old, &j->list.entries[0].key), j->known_hosts, j->list.entries[0].line,
 		    fingerprint(now, &k));
 	return why;
 }
@@ -88,7 +93,7 @@ static const char *verdict_no_key(const struct judge_server *j, char why[JUDGE_T
 		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol, but --remote-key gives one", j->name);
 	else if (j->list.count > 0)
 		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol, but one is remembered for it (%s:%u): use another "
-		    "--protocol, or remove that line", j->name, j->list.path, j->list.entries[0].line);
+		    "--protocol, or remove that line", j->name, j->known_hosts, j->list.entries[0].line);
 	else if (j->trust == JUDGE_STRICT && !j->psk)
 		snprintf(why, JUDGE_TEXTMAX, "%s shows no key in this protocol (--trust=strict wants one)", j->name);
 	else
@@ -173,7 +178,7 @@ static int add(const struct judge_server *j, const struct key *k, struct error *
 }
 
 /* NULL, or why the server cannot be talked to after all. */
-static const char *remember(const struct judge_server *j, const struct key *k, const char *print, char why[JUDGE_TEXTMAX])
+static const char *remember(struct judge_server *j, const struct key *k, const char *print, char why[JUDGE_TEXTMAX])
 {
 	struct error e = j->unprepared;
 	char text[KEYTEXT_MAX];
@@ -181,6 +186,7 @@ static const char *remember(const struct judge_server *j, const struct key *k, c
 	keytext_format(text, k);
 	if (e.code == ERROR_OK && add(j, k, &e) >= 0) {
 		log_warn("new server %s: key %s (fingerprint %s) remembered in %s", j->name, text, print, j->known_hosts);
+		trust_known_learn(&j->list, k);
 		return NULL;
 	}
 	/* Somebody else met this name at the same time, and it had another key: one of the two lies. */
@@ -193,7 +199,7 @@ static const char *remember(const struct judge_server *j, const struct key *k, c
 	return NULL;
 }
 
-const char *judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519,
+const char *judge_server_ready(struct judge_server *j, const struct session_peer *peer, bool is_25519,
     char why[JUDGE_TEXTMAX])
 {
 	char print[FINGERPRINT_MAX];
@@ -207,6 +213,9 @@ const char *judge_server_ready(const struct judge_server *j, const struct sessio
 	}
 	if (j->pinned || trust_known_check(&j->list, peer->key, NULL) == TRUST_MATCH)
 		return NULL;
+	/* Of two sessions that met the server at the same time, the first has remembered another key. */
+	if (j->list.count > 0)
+		return judge_server_changed(j, peer, why);
 	fingerprint(print, &k);
 	if (peer->throwaway) {
 		if (!j->psk)
@@ -222,12 +231,18 @@ const char *judge_server_ready(const struct judge_server *j, const struct sessio
 const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,
     bool is_25519, char why[JUDGE_TEXTMAX])
 {
+	const struct trust_entry *entry;
 	char text[KEYTEXT_MAX];
 
 	if (j->everyone)
 		return NULL;
-	if (peer->has_key && is_25519 && trust_authorized_find(&j->list, peer->key))
+	entry = peer->has_key && is_25519 ? trust_authorized_find(&j->list, peer->key) : NULL;
+	if (entry && !rule_expired(&entry->rule))
 		return NULL;
+	if (entry) {
+		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);
+		return why;
+	}
 	judge_peer_text(peer, is_25519, text);
 	if (!peer->has_key || !is_25519)
 		snprintf(why, JUDGE_TEXTMAX, "the client shows %s in this protocol, %s wants one", text, j->path);

@@ -50,8 +50,8 @@ const char *judge_server_verdict(const struct judge_server *j, const struct sess
 bool judge_server_prepare(struct judge_server *j);
 
 /* The session is up: remember the key or warn, as the rules say, before any data is sent. NULL, or why
- * (in ${why}) the server must not be talked to after all. */
-const char *judge_server_ready(const struct judge_server *j, const struct session_peer *peer, bool is_25519,
+ * (in ${why}) the server must not be talked to after all. A key remembered is in j->list from then on. */
+const char *judge_server_ready(struct judge_server *j, const struct session_peer *peer, bool is_25519,
     char why[JUDGE_TEXTMAX]);
 
 /* Another key than expected answered the first message: say what it is. */

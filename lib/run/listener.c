@@ -8,8 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "announce.h"
+#include "child.h"
 #include "clock.h"
-#include "jsontext.h"
+#include "exec.h"
+#include "hosting.h"
 #include "log.h"
 #include "server.h"
 #include "signals.h"
@@ -21,7 +24,12 @@ struct listener {
 	struct ev_loop *loop;
 	struct server server;
 	struct stream stream;
+	struct child child;
+	struct conn *waiting; /* its command has not begun yet */
 	struct signals signals;
+	struct hosting hosting;
+	struct figures_who who; /* of the one session; conn NULL: there was none */
+	int64_t began;
 	ev_timer accept_timer, drain_timer;
 	struct error last; /* of the client that failed last, or what ends us */
 	int64_t failures;
@@ -54,29 +62,110 @@ static void on_session(struct conn *c, void *owner)
 		stop(l);
 }
 
+static void on_waiting(struct conn *c, void *owner)
+{
+	(void)c;
+	(void)owner;
+}
+
 /* From here on nobody else is served. */
 static void confine_session(const struct listener *l)
 {
-	const struct sandbox_needs nothing = {0};
+	const struct sandbox_needs nothing = {.commands = l->o->spawner != NULL};
 	struct error ignored = {0}; /* what the first time took stays taken */
 
 	(void)!stream_confine(&l->stream, nothing, &ignored);
 }
 
+static const struct trust_entry *entry_of(const struct listener *l, const struct conn *c)
+{
+	const struct session_peer *peer = session_peer(&c->session);
+
+	if (!peer->has_key || c->session.protocol.dh != DH_25519)
+		return NULL;
+	return trust_authorized_find(&l->o->judge.list, peer->key);
+}
+
+static void limit_rate(const struct trust_entry *entry, struct conn *c)
+{
+	if (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)
+		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
+}
+
+static void run(struct listener *l, struct conn *c)
+{
+	stream_warn_raw(c);
+	conn_own(c, on_session, l);
+	stream_run(&l->stream, c);
+	on_session(c, l);
+}
+
+/* ---- a command for the client ---- */
+
+static void cannot_run(struct listener *l, enum error_code code, const char *why)
+{
+	struct conn *c = l->waiting;
+
+	memset(&l->last, 0, sizeof l->last);
+	error_set(&l->last, code, BLAME_LOCAL, "cannot run the command: %s", why);
+	log_error("%s", l->last.text);
+	session_abort(&c->session, CLOSE_OUTPUT, ERROR_IO, "the command cannot be run");
+	conn_update(c);
+	stop(l);
+}
+
+static void on_child(struct child *child, void *owner)
+{
+	struct listener *l = owner;
+	struct conn *c = l->waiting;
+
+	if (child->failed)
+		cannot_run(l, ERROR_IO, strerror(child->failed));
+	else if (child->state == CHILD_RUNNING) {
+		l->waiting = NULL;
+		l->stream.ep = &child->ep;
+		run(l, c);
+	} else
+		on_session(NULL, l);
+}
+
+/* Until it runs, the client is not listened to. */
+static void run_command(struct listener *l, struct conn *c, const struct trust_entry *entry)
+{
+	struct error e = {0};
+	const char *line;
+
+	l->waiting = c;
+	conn_own(c, on_waiting, l);
+	if (exec_line(&line, entry, &e) < 0 ||
+	    child_start(&l->child, l->o->spawner, line, c, entry ? entry->label : "", on_child, l, &e) < 0)
+		cannot_run(l, e.code, e.text);
+}
+
+static void tell_session(struct listener *l, struct conn *c, const struct trust_entry *entry)
+{
+	l->who = (struct figures_who){.id = 1, .conn = c, .label = entry ? entry->label : "", .since = clock_ms()};
+	events_connect(l->hosting.events, &l->who);
+	notify_clients(&l->hosting.notify, 1);
+}
+
 static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
+	const struct trust_entry *entry = entry_of(l, c);
 	char text[KEYTEXT_MAX];
 
 	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
 	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
 	ev_timer_stop(l->loop, &l->accept_timer);
+	tell_session(l, c, entry);
+	limit_rate(entry, c);
 	server_stop(srv);
+	if (l->o->spawner)
+		run_command(l, c, entry);
 	confine_session(l);
-	stream_warn_raw(c);
-	conn_own(c, on_session, l);
-	stream_run(&l->stream, c);
-	on_session(c, l);
+	if (!l->o->spawner)
+		run(l, c);
 }
 
 /* Scans and noise are for -v; who was refused by a key is told, for somebody waits for that. */
@@ -88,6 +177,7 @@ static void on_failed(struct server *srv, struct conn *c)
 
 	if (srv->busy)
 		return;
+	events_failed(l->hosting.events, c);
 	l->last = *e;
 	enough = ++l->failures >= l->o->max_failures && l->o->max_failures > 0;
 	if (enough)
@@ -140,6 +230,8 @@ static void on_signal(int number, void *owner)
 	bool first = l->signal == 0;
 
 	l->signal = number;
+	if (first)
+		hosting_stopping(&l->hosting, strsignal(number), l->stream.pumping);
 	if (!l->stream.pumping || l->hurried) {
 		stop(l);
 	} else if (first && l->o->drain_ms == 0) {
@@ -157,61 +249,13 @@ static void on_signal(int number, void *owner)
 
 /* ---- start and end ---- */
 
-static int tell_ready(const struct listener *l, struct error *e)
-{
-	const struct socket_listeners *at = &l->server.listeners;
-	struct key public;
-	char key[KEYTEXT_MAX], *line;
-	json_t *o = json_pack("{s:i, s:s}", "v", 1, "event", "listening");
-	size_t n;
-	ssize_t put;
-
-	if (key_public(&public, l->o->stream.identity) != KEYTEXT_OK)
-		memset(&public, 0, sizeof public);
-	keytext_format(key, &public);
-	if (at->unix_path[0] != '\0')
-		json_object_set_new(o, "path", jsontext(at->host));
-	else {
-		json_object_set_new(o, "address", json_string(at->host));
-		json_object_set_new(o, "port", json_integer(at->port));
-	}
-	json_object_set_new(o, "key", json_string(key));
-	line = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	if (!line)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd: cannot say where this listens");
-	n = strlen(line);
-	line[n] = '\n'; /* in place of the NUL: one write, one line */
-	put = write(l->o->ready_fd, line, n + 1);
-	free(line);
-	if (close(l->o->ready_fd) < 0 || put != (ssize_t)n + 1)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "--ready-fd %d: %s", l->o->ready_fd, strerror(errno));
-	return 0;
-}
-
-static void tell_people(const struct listener *l)
-{
-	const struct socket_listeners *at = &l->server.listeners;
-	char print[FINGERPRINT_MAX];
-
-	if (l->o->open_warning)
-		log_warn("warning: anyone who can reach this may connect: give --authorized-keys or --psk-file (or --anonymous, if that is meant)");
-	if (key_fingerprint(print, l->o->stream.identity) != KEYTEXT_OK)
-		print[0] = '\0';
-	if (at->unix_path[0] != '\0')
-		log_info(1, "listening on %s, key fingerprint %s", at->host, print);
-	else
-		log_info(1, "listening on %s port %u, key fingerprint %s", at->host, at->port, print);
-}
-
 static int confine(const struct listener *l, struct error *e)
 {
 	const struct socket_listeners *at = &l->server.listeners;
-	struct sandbox_needs needs = {.accept = true, .again = true};
+	struct sandbox_needs needs = {.accept = true, .again = true, .commands = l->o->spawner != NULL};
 
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
-	json_object_seed(0); /* reads the system's random numbers, once */
 	return stream_confine(&l->stream, needs, e);
 }
 
@@ -222,26 +266,34 @@ static int setup(struct listener *l, struct error *e)
 
 	srv->loop = l->loop;
 	srv->owner = l;
-	srv->hooks = (struct server_hooks){judge, on_ready, on_failed};
+	srv->most = SERVER_PENDING;
+	srv->buffers = SESSION_BIGBUF;
+	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
-	if (socket_listen(&srv->listeners, &o->at, &o->socket, e) < 0)
+	if (hosting_open(&l->hosting, l->loop, o, &srv->listeners, e) < 0)
 		return -1;
-	server_start(srv);
+	if (l->hosting.control_fd >= 0)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "LISTEN_FDNAMES: a control socket needs -k");
+	if (server_start(srv, e) < 0)
+		return -1;
+	if (o->spawner)
+		spawner_watch(o->spawner, l->loop);
 	ev_timer_init(&l->accept_timer, on_accept_timeout, (double)o->accept_ms / 1000, 0.);
 	ev_timer_init(&l->drain_timer, on_drained, 0., 0.);
 	l->accept_timer.data = l->drain_timer.data = l;
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
-	if (confine(l, e) < 0)
+	if (hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
 		return -1;
-	tell_people(l);
-	return o->ready_fd >= 0 ? tell_ready(l, e) : 0;
+	announce_people(o, &srv->listeners);
+	hosting_ready(&l->hosting, &srv->listeners);
+	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
 
 static int outcome(struct listener *l)
@@ -256,14 +308,28 @@ static int outcome(struct listener *l)
 	if (session_state(&l->stream.conn->session) != SESSION_CLOSED)
 		return 128 + l->signal;
 	status = stream_status(&l->stream);
+	if (l->stream.of_command && status != 0)
+		log_warn("the command ended with status %d", status);
 	if (l->cut)
 		return 128 + l->signal;
 	return status == 0 && l->signal && l->signal != SIGTERM ? 128 + l->signal : status;
 }
 
+/* The events of the one session's end, and of ours. */
+static void account(struct listener *l, int status)
+{
+	struct figures_total sum = {0};
+
+	if (l->who.conn) {
+		events_disconnect(l->hosting.events, &l->who, l->cut ? "shut down" : NULL, -1);
+		figures_sum(&sum, l->who.conn);
+	}
+	hosting_close(&l->hosting, &sum, l->who.id, clock_ms() - l->began, status);
+}
+
 int listener_run(const struct listener_options *o)
 {
-	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV)};
+	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .began = clock_ms()};
 	struct error e = {0};
 	int status;
 
@@ -277,7 +343,10 @@ int listener_run(const struct listener_options *o)
 	}
 	ev_timer_stop(l.loop, &l.accept_timer);
 	ev_timer_stop(l.loop, &l.drain_timer);
+	account(&l, status);
 	stream_close(&l.stream);
+	conn_free(l.waiting);
+	child_free(&l.child);
 	server_free(&l.server);
 	return status;
 }

@@ -9,8 +9,16 @@
 #include <stdint.h>
 
 #include "judge.h"
+#include "proto/framing.h"
 #include "socket.h"
 #include "stream.h"
+
+/* What happens to a client that does not take what is sent to all. */
+enum slow_policy {
+	SLOW_BLOCK = 0, /* all wait for it */
+	SLOW_DROP,	/* it misses messages, which are counted */
+	SLOW_CLOSE,	/* its session is ended */
+};
 
 struct listener_options {
 	struct stream_options stream;
@@ -24,7 +32,23 @@ struct listener_options {
 	size_t allowed_count;
 	int64_t max_failures;	/* 0 = no limit */
 	int64_t accept_ms, drain_ms;
+	/* many clients, see service.h */
+	bool keep_open;
+	bool hub, echo;
+	bool tag;
+	enum framing framing;
+	enum slow_policy slow;
+	size_t max_message; /* of framing */
+	struct spawner *spawner; /* a command for each client, see exec.h; or NULL */
+	bool forwards;
+	struct address forward; /* --forward */
+	int64_t max_clients, max_per_ip, handshake_rate; /* 0 = no limit */
 	int ready_fd; /* -1 = none */
+	bool at_given; /* ${at} is not the default */
+	const char *control; /* path, or NULL */
+	const char *events;  /* see events_open(), or NULL */
+	bool event_messages; /* each message is an event, too */
+	const char *user, *root; /* see privileges_drop() */
 };
 
 /* Do it all; errors are told on stderr. Returns the exit status. */

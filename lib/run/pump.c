@@ -15,7 +15,7 @@
 #define READER_GRACE_SECONDS 0.5
 #define TELL_WAITING_MS 5000
 #define PACE_READS 20 /* a second under a rate limit */
-#define STATUS_BROKEN_PIPE (128 + 13) /* what a shell shows for SIGPIPE */
+#define STATUS_NO_EXIT 126 /* from here on a command did not end by itself: it could not be run, or a signal ended it */
 
 static void watch(struct pump *p, ev_io *w, bool wanted)
 {
@@ -23,6 +23,11 @@ static void watch(struct pump *p, ev_io *w, bool wanted)
 		ev_io_start(p->loop, w);
 	else if (!wanted && ev_is_active(w))
 		ev_io_stop(p->loop, w);
+}
+
+static bool lives_on(const struct pump *p)
+{
+	return p->ep->ops->outcome != NULL;
 }
 
 /* ---- our input, toward the peer ---- */
@@ -33,7 +38,9 @@ static void end_input(struct pump *p)
 		return;
 	p->input_ended = true;
 	watch(p, &p->input, false);
-	session_end(&p->conn->session);
+	/* (A wire without words has one end for all: not before it is known how the command ends.) */
+	if (!lives_on(p) || !session_is_raw(&p->conn->session))
+		session_end(&p->conn->session);
 }
 
 /* Shorten the windows to what the rate limit allows now. */
@@ -51,13 +58,26 @@ static int limit(struct pump *p, struct iovec *iov, int count)
 	return count;
 }
 
+/* It may go on to talk, to nobody. */
+static void discard_input(struct pump *p)
+{
+	static uint8_t nowhere[65536];
+	struct iovec iov = {nowhere, sizeof nowhere};
+	ssize_t n = p->ep->ops->read(p->ep, &iov, 1);
+
+	p->discard = n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+	watch(p, &p->input, p->discard);
+}
+
 static void read_input(struct pump *p)
 {
 	struct session *s = &p->conn->session;
 	struct iovec iov[SESSION_BULK];
-	int count = session_send_app_iov(s, iov, SESSION_BULK);
+	int count;
 	ssize_t n;
 
+	conn_wake(p->conn);
+	count = session_send_app_iov(s, iov, SESSION_BULK);
 	count = limit(p, iov, count);
 	if (count == 0 || p->input_ended)
 		return;
@@ -87,6 +107,13 @@ static void stop_input(struct pump *p)
 	p->input_ended = true;
 	p->unproven = false;
 	watch(p, &p->input, false);
+	if (lives_on(p)) {
+		if (peer->stopped && peer->status != RECEIPT_DONE)
+			p->ep->ops->unread(p->ep);
+		else
+			p->discard = true;
+		return;
+	}
 	if (!peer->stopped || peer->status != RECEIPT_DONE || (p->ep->ops->may_read && !p->ep->ops->may_read(p->ep)))
 		return;
 	n = p->ep->ops->read(p->ep, &one, 1);
@@ -106,7 +133,7 @@ static void unwatch_output(struct pump *p)
 
 static void abort_output(struct pump *p)
 {
-	if (p->output_ended)
+	if (p->output_ended && !lives_on(p))
 		return;
 	p->output_ended = true;
 	unwatch_output(p);
@@ -138,14 +165,16 @@ static bool write_output(struct pump *p)
 	int count = session_recv_app_iov(s, iov, SESSION_BULK);
 	ssize_t n;
 
-	if (count == 0 || p->output_ended)
+	if (count == 0 || p->output_ended || p->deaf)
 		return false;
 	n = p->ep->ops->write(p->ep, iov, count);
 	if (n >= 0) {
 		session_recv_app_ack(s, (size_t)n);
 		return true;
 	}
-	if (errno != EAGAIN && errno != EWOULDBLOCK)
+	if (lives_on(p) && errno == EPIPE)
+		p->deaf = true;
+	else if (errno != EAGAIN && errno != EWOULDBLOCK)
 		output_failed(p, errno);
 	return false;
 }
@@ -160,10 +189,69 @@ static void finish_output(struct pump *p)
 		unwatch_output(p);
 		rc = p->ep->ops->end(p->ep, &p->error);
 	}
+	if (lives_on(p))
+		return;
 	session_receipt(s, rc == 0 ? RECEIPT_DONE : RECEIPT_FAILED, 0);
 	if (p->ep->interactive)
 		end_input(p);
 	p->waiting_since = clock_ms();
+}
+
+/* ---- an endpoint that lives on by itself ---- */
+
+/* Without words there is an end for it, or a reset for what cannot pass for one. */
+static void tell_outcome(struct pump *p, int status)
+{
+	struct session *s = &p->conn->session;
+	bool raw = session_is_raw(s);
+
+	if (raw && status >= STATUS_NO_EXIT) {
+		session_abort(s, CLOSE_OUTPUT, ERROR_IO, "the command failed");
+		return;
+	}
+	if (session_state(s) & SESSION_FINISH_APP)
+		session_receipt(s, raw || status == 0 ? RECEIPT_DONE : RECEIPT_CHILD, (uint8_t)status);
+	else
+		session_stop(s, raw ? RECEIPT_DONE : RECEIPT_CHILD, (uint8_t)status);
+	session_end(s);
+}
+
+static void conclude(struct pump *p)
+{
+	int status = p->ep->ops->outcome(p->ep);
+
+	if (status < 0 || p->concluded)
+		return;
+	read_input(p);
+	if (!p->input_ended)
+		return;
+	p->concluded = true;
+	p->discard = false;
+	if (!p->output_ended) {
+		p->output_ended = true;
+		unwatch_output(p);
+		p->ep->ops->end(p->ep, &p->error);
+	}
+	if (session_state(&p->conn->session) & SESSION_READY)
+		tell_outcome(p, status);
+}
+
+/* What the peer said before the session failed is of no use: the rest will never come. */
+static void give_up(struct pump *p)
+{
+	abort_output(p);
+	session_abort(&p->conn->session, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "given up");
+	p->input_ended = true;
+	p->discard = p->ep->in_fd >= 0 && p->ep->ops->outcome(p->ep) < 0;
+}
+
+/* While nothing is read from the peer, only the kernel knows whether it is still there. */
+static void look_at_peer(struct pump *p)
+{
+	struct pollfd fd = {.fd = p->conn->fd, .events = 0};
+
+	if (lives_on(p) && poll(&fd, 1, 0) == 1 && (fd.revents & (POLLERR | POLLHUP)))
+		session_abort(&p->conn->session, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "the connection was lost");
 }
 
 /* ---- events ---- */
@@ -180,6 +268,10 @@ static void on_input(struct ev_loop *loop, ev_io *w, int events)
 
 	(void)loop;
 	(void)events;
+	if (p->discard) {
+		discard_input(p);
+		return;
+	}
 	conn_tell_time(p->conn);
 	read_input(p);
 	kick(p);
@@ -231,6 +323,8 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 	(void)loop;
 	(void)events;
 	tell_waiting(p);
+	if (!(session_state(&p->conn->session) & SESSION_RECV_WIRE))
+		look_at_peer(p);
 	kick(p);
 }
 
@@ -259,28 +353,6 @@ static bool paced(struct pump *p)
 	return ms == 0;
 }
 
-enum waits_for pump_waits(const struct pump *p)
-{
-	const struct session *s = &p->conn->session;
-	unsigned state = session_state(s);
-	bool unconfirmed = p->input_ended && s->sent > s->confirmed && s->sent >= s->received;
-	bool ours = ev_is_active(&p->input), theirs = !p->output_ended; /* directions that have not ended */
-
-	if (state & SESSION_RECV_APP)
-		return WAITS_OUTPUT;
-	if (state & SESSION_SEND_WIRE)
-		return WAITS_NETWORK;
-	if (ev_is_active(&p->pace))
-		return WAITS_PACE;
-	/* When both directions have nothing, the one that had more is meant. */
-	if (ours && !(theirs && s->sent < s->received))
-		return WAITS_INPUT;
-	/* What is left is for the peer: to confirm what we sent, which a raw one does not say, or to send. */
-	if (theirs && !unconfirmed)
-		return WAITS_PEER_INPUT;
-	return theirs && session_is_raw(s) ? WAITS_TAIL : WAITS_NETWORK;
-}
-
 /* ---- the step ---- */
 
 static bool may_read(const struct pump *p)
@@ -291,10 +363,11 @@ static bool may_read(const struct pump *p)
 static void set_watchers(struct pump *p, unsigned state)
 {
 	bool input = (state & SESSION_SEND_APP) && !p->input_ended, allowed = input && may_read(p);
-	bool look = (input && !allowed) || (p->waiting_since > 0 && !p->input_ended && !p->told_waiting);
+	bool look = (input && !allowed) || (p->waiting_since > 0 && !p->input_ended && !p->told_waiting) ||
+	    (lives_on(p) && !(state & SESSION_RECV_WIRE));
 
-	watch(p, &p->input, allowed && paced(p));
-	watch(p, &p->output, (state & SESSION_RECV_APP) && !p->output_ended);
+	watch(p, &p->input, (allowed && paced(p)) || p->discard);
+	watch(p, &p->output, (state & SESSION_RECV_APP) && !p->output_ended && !p->deaf);
 	if (look && !ev_is_active(&p->look))
 		ev_timer_again(p->loop, &p->look);
 	else if (!look)
@@ -306,11 +379,16 @@ bool pump_step(struct pump *p)
 	struct session *s = &p->conn->session;
 	unsigned state;
 
+	conn_wake(p->conn);
+	if (lives_on(p) && !p->concluded && !(session_state(s) & SESSION_READY))
+		give_up(p);
 	while (session_state(s) & SESSION_RECV_APP && write_output(p))
 		;
 	state = session_state(s);
 	if (state & SESSION_FINISH_APP)
 		finish_output(p);
+	if (lives_on(p))
+		conclude(p);
 	if ((state & SESSION_INPUT_DONE) && !p->input_ended)
 		stop_input(p);
 	conn_update(p->conn);
@@ -319,7 +397,8 @@ bool pump_step(struct pump *p)
 		abort_output(p);
 		if (p->unproven)
 			stop_input(p);
-		return true;
+		watch(p, &p->input, p->discard);
+		return !lives_on(p) || p->ep->ops->outcome(p->ep) >= 0;
 	}
 	set_watchers(p, state);
 	return false;
@@ -346,7 +425,7 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	if (ep->out_fd < 0)
 		p->output_ended = true;
 	/* (Where we could read ourselves, a pipe always has a reader, and our own output would wake us.) */
-	else if (fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	else if (!lives_on(p) && fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
 	    (fcntl(ep->out_fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
 		ev_io_start(p->loop, &p->reader_gone);
 	if (no_input || ep->in_fd < 0)
@@ -361,15 +440,4 @@ void pump_stop(struct pump *p)
 	ev_timer_stop(p->loop, &p->look);
 	ev_timer_stop(p->loop, &p->pace);
 	abort_output(p);
-}
-
-int pump_status(const struct pump *p, struct error *e)
-{
-	const struct error *session = session_error(&p->conn->session);
-
-	memset(e, 0, sizeof *e);
-	if (p->broken_pipe)
-		return STATUS_BROKEN_PIPE;
-	*e = p->error.code != ERROR_OK ? p->error : *session;
-	return error_status(e->code);
 }

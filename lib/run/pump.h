@@ -3,6 +3,10 @@
  *
  * The way of a byte: endpoint.read straight into the session's window, sealed there, socket; socket
  * into the peer's window, opened there, endpoint.write. Back-pressure is a window that is not lent.
+ *
+ * Behind an endpoint that lives on by itself (a command) the receipt waits for its end, which may also come
+ * before that of the peer's data; what it said before goes first. If the session fails, it is aborted, and the
+ * pump goes on until it has ended.
  */
 #ifndef PUMP_H
 #define PUMP_H
@@ -29,6 +33,10 @@ struct pump {
 	bool unproven; /* the peer takes no more, and our input has neither more nor an end */
 	bool broken_pipe; /* our reader went away: end quietly, but not with 0 */
 	bool told_waiting;
+	/* an endpoint that lives on by itself, see endpoint_ops.outcome */
+	bool deaf;	/* it does not take what the peer sends, which is held back */
+	bool discard;	/* nobody wants what it says */
+	bool concluded; /* the peer was told how it ended */
 	int64_t waiting_since;
 };
 

@@ -10,7 +10,7 @@
 #include "clock.h"
 
 /* Shared with the thread that looks up; the last of the two that leaves frees it. */
-struct query {
+struct resolve_query {
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
 	int users;
@@ -23,7 +23,7 @@ struct query {
 	int rc, why; /* why: errno of the look-up, which may have been another thread's */
 };
 
-static void release(struct query *q)
+static void release(struct resolve_query *q)
 {
 	pthread_mutex_lock(&q->lock);
 	bool last = --q->users == 0;
@@ -38,7 +38,7 @@ static void release(struct query *q)
 	free(q);
 }
 
-static void look_up(struct query *q)
+static void look_up(struct resolve_query *q)
 {
 	q->rc = getaddrinfo(q->passive ? NULL : q->host, q->service, &q->hints, &q->result);
 	q->why = errno;
@@ -48,7 +48,7 @@ static void look_up(struct query *q)
 
 static void *look_up_thread(void *arg)
 {
-	struct query *q = arg;
+	struct resolve_query *q = arg;
 
 	look_up(q);
 	pthread_mutex_lock(&q->lock);
@@ -59,9 +59,9 @@ static void *look_up_thread(void *arg)
 	return NULL;
 }
 
-static struct query *make_query(const char *host, uint16_t port, const struct socket_options *o)
+static struct resolve_query *make_query(const char *host, uint16_t port, const struct socket_options *o)
 {
-	struct query *q = calloc(1, sizeof *q);
+	struct resolve_query *q = calloc(1, sizeof *q);
 	pthread_condattr_t attr;
 
 	if (!q)
@@ -82,7 +82,7 @@ static struct query *make_query(const char *host, uint16_t port, const struct so
 	return q;
 }
 
-static bool wait_slice(struct query *q, int64_t end)
+static bool wait_slice(struct resolve_query *q, int64_t end)
 {
 	struct timespec until = {.tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000};
 	int rc = 0;
@@ -97,7 +97,7 @@ static bool wait_slice(struct query *q, int64_t end)
 }
 
 /* 0 when there is an answer, or -1. */
-static int wait_for(struct query *q, int64_t deadline, const struct socket_options *o, struct error *e)
+static int wait_for(struct resolve_query *q, int64_t deadline, const struct socket_options *o, struct error *e)
 {
 	for (;;) {
 		int64_t now = clock_ms(), slice = now + SOCKET_SLICE_MS;
@@ -112,7 +112,7 @@ static int wait_for(struct query *q, int64_t deadline, const struct socket_optio
 }
 
 /* Names need the network and so a thread with a deadline; numbers do not. */
-static int ask(struct query *q, int64_t deadline, const struct socket_options *o, struct error *e)
+static int ask(struct resolve_query *q, int64_t deadline, const struct socket_options *o, struct error *e)
 {
 	int wanted = q->hints.ai_flags;
 	pthread_t thread;
@@ -132,25 +132,71 @@ static int ask(struct query *q, int64_t deadline, const struct socket_options *o
 	return wait_for(q, deadline, o, e);
 }
 
+/* What it found; or NULL with ${e} set. */
+static struct addrinfo *take(struct resolve_query *q, struct error *e)
+{
+	struct addrinfo *found = q->result;
+
+	q->result = NULL;
+	if (q->rc == 0)
+		return found;
+	error_set(e, ERROR_NETWORK, BLAME_LOCAL, "cannot resolve '%s': %s", q->passive ? "*" : q->host,
+	    q->rc == EAI_SYSTEM ? strerror(q->why) : gai_strerror(q->rc));
+	return NULL;
+}
+
 struct addrinfo *resolve(const char *host, uint16_t port, const struct socket_options *o,
     int64_t deadline, struct error *e)
 {
-	struct query *q = make_query(host, port, o);
-	struct addrinfo *found = NULL;
+	struct resolve_query *q = make_query(host, port, o);
+	struct addrinfo *found;
 
 	if (!q) {
 		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "out of memory");
 		return NULL;
 	}
-	if (ask(q, deadline, o, e) < 0) {
-		found = NULL;
-	} else if (q->rc != 0) {
-		error_set(e, ERROR_NETWORK, BLAME_LOCAL, "cannot resolve '%s': %s", host ? host : "*",
-		    q->rc == EAI_SYSTEM ? strerror(q->why) : gai_strerror(q->rc));
-	} else {
-		found = q->result;
-		q->result = NULL;
+	found = ask(q, deadline, o, e) < 0 ? NULL : take(q, e);
+	release(q);
+	return found;
+}
+
+/* ---- without waiting ---- */
+
+struct resolve_query *resolve_begin(const char *host, uint16_t port, const struct socket_options *o)
+{
+	struct resolve_query *q = make_query(host, port, o);
+	pthread_t thread;
+
+	if (!q)
+		return NULL;
+	q->users = 2;
+	if (pthread_create(&thread, NULL, look_up_thread, q) != 0) {
+		q->users = 1;
+		release(q);
+		return NULL;
 	}
+	pthread_detach(thread);
+	return q;
+}
+
+bool resolve_done(struct resolve_query *q)
+{
+	bool done;
+
+	pthread_mutex_lock(&q->lock);
+	done = q->done;
+	pthread_mutex_unlock(&q->lock);
+	return done;
+}
+
+struct addrinfo *resolve_end(struct resolve_query *q, struct error *e)
+{
+	struct addrinfo *found = NULL;
+
+	if (resolve_done(q))
+		found = take(q, e);
+	else
+		error_set(e, ERROR_TIMEOUT, BLAME_PEER, "timeout: no answer about the name '%s'", q->host);
 	release(q);
 	return found;
 }

@@ -14,6 +14,7 @@
 #define SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/error.h"
@@ -48,16 +49,22 @@ enum sandbox_mode {
 /* What must still be possible. All zero: only to use the descriptors that are open. */
 struct sandbox_needs {
 	bool accept;	       /* clients on listening sockets */
-	bool connect;	       /* new connections to this TCP ${port}; nothing but TCP is spoken */
-	uint16_t port;
-	bool unix_socket;      /* with connect: to Unix sockets instead (any, nothing tells them apart) */
+	bool datagrams;	       /* many at a time, and new UDP sockets (to ask for routes, to move to another port) */
+	bool connect;	       /* new connections, of TCP to these ports: */
+	uint16_t port;	       /* 0 = none */
+	const uint16_t *ports; /* and to these */
+	size_t port_count;
+	bool unix_socket;      /* with connect: to Unix sockets (any, nothing tells them apart) */
 	bool bind;	       /* with connect: from ${source_port} */
 	uint16_t source_port;
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */
 	const char *append;    /* this file, which exists, is opened to read and append to, or NULL */
+	const char *reread;    /* a file that is opened to read, and may have been replaced by then, or NULL */
 	const char *arrival;   /* an open file gets this name, which none has yet, or NULL */
 	const char *directory; /* files in it get a name, or a new name, or are removed, or NULL */
 	const char *removal;   /* a file that is removed, or NULL */
+	const char *removal_too; /* another one */
+	bool commands;	       /* a helper runs them (spawner.h), and hands over their pipes */
 	bool again;	       /* sandbox_enter() will be called once more, with less */
 };
 

@@ -144,12 +144,17 @@ static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
 {
 	if (needs->append && allow_path(r, needs->append, FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE) < 0)
 		return -1;
+	/* It may be another one by then, so what counts is where it lies. */
+	if (needs->reread && allow_beside(r, needs->reread, FS_READ_FILE) < 0)
+		return -1;
 	/* The file itself is open; these let it take its name, or another's place. */
 	if (needs->directory && allow_path(r, needs->directory, FS_MAKE_REG | FS_REMOVE_FILE) < 0)
 		return -1;
 	if (needs->arrival && allow_beside(r, needs->arrival, FS_MAKE_REG) < 0)
 		return -1;
 	if (needs->removal && allow_beside(r, needs->removal, FS_REMOVE_FILE) < 0)
+		return -1;
+	if (needs->removal_too && allow_beside(r, needs->removal_too, FS_REMOVE_FILE) < 0)
 		return -1;
 	if (needs->resolve)
 		allow_resolver(r);
@@ -162,8 +167,11 @@ static int allow_ports(const struct rules *r, const struct sandbox_needs *needs)
 		return -1;
 	if (!needs->connect)
 		return 0;
-	if (!needs->unix_socket && allow_port(r, needs->port, NET_CONNECT_TCP) < 0)
+	if (needs->port != 0 && allow_port(r, needs->port, NET_CONNECT_TCP) < 0)
 		return -1;
+	for (size_t i = 0; i < needs->port_count; i++)
+		if (allow_port(r, needs->ports[i], NET_CONNECT_TCP) < 0)
+			return -1;
 	return needs->bind ? allow_port(r, needs->source_port, NET_BIND_TCP) : 0;
 }
 

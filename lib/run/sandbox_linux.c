@@ -48,10 +48,11 @@ static void tell(const struct sandbox_needs *needs)
 {
 	if (needs->resolve)
 		log_info(1, "sandbox: name look-ups and connections stay possible until the session is up");
-	log_info(2, "sandbox: files and system calls are confined%s%s%s%s%s", needs->accept ? ", clients can connect" : "",
-	    needs->connect && !needs->resolve ? ", one port can be connected to" : "",
+	log_info(2, "sandbox: files and system calls are confined%s%s%s%s%s%s%s", needs->datagrams ? ", datagrams go anywhere" : "",
+	    needs->accept ? ", clients can connect" : "",
+	    needs->connect && !needs->resolve ? needs->port_count > 1 ? ", some ports can be connected to" : ", one port can be connected to" : "",
 	    needs->append || needs->arrival ? ", a key can be remembered" : "", needs->directory ? ", the output can take its name" : "",
-	    needs->removal ? ", the socket can be removed" : "");
+	    needs->removal || needs->removal_too ? ", a socket can be removed" : "", needs->reread ? ", authorized_keys can be read anew" : "");
 }
 
 int sandbox_enter(const struct sandbox_needs *needs, enum sandbox_mode mode, struct error *e)

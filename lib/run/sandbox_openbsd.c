@@ -25,13 +25,18 @@ static int hide(const struct sandbox_needs *needs)
 {
 	if (needs->append && unveil(needs->append, "rw") < 0)
 		return -1;
+	if (needs->reread && unveil_beside(needs->reread, "r") < 0)
+		return -1;
 	if (needs->directory && unveil(needs->directory, "rwc") < 0)
 		return -1;
 	if (needs->removal && unveil_beside(needs->removal, "c") < 0)
 		return -1;
+	if (needs->removal_too && unveil_beside(needs->removal_too, "c") < 0)
+		return -1;
 	if (needs->arrival && unveil_beside(needs->arrival, "c") < 0)
 		return -1;
-	if (!needs->append && !needs->directory && !needs->removal && !needs->arrival && unveil("/", "") < 0)
+	if (!needs->append && !needs->reread && !needs->directory && !needs->removal && !needs->removal_too &&
+	    !needs->arrival && unveil("/", "") < 0)
 		return -1;
 	return unveil(NULL, NULL);
 }
@@ -41,9 +46,10 @@ static int promise(const struct sandbox_needs *needs)
 {
 	char promises[160];
 
-	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s", needs->accept || needs->connect ? " inet unix" : "",
-	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : "",
-	    needs->directory ? " rpath cpath" : needs->removal || needs->arrival ? " cpath" : "");
+	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s%s", needs->accept || needs->connect || needs->datagrams ? " inet unix" : "",
+	    needs->commands ? " recvfd" : "",
+	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : needs->reread ? " rpath flock" : "",
+	    needs->directory ? " rpath cpath" : needs->removal || needs->removal_too || needs->arrival ? " cpath" : "");
 	return pledge(promises, NULL);
 }
 

@@ -115,7 +115,15 @@ static const struct guarded basic_if[] = {
     {SYS_sendmsg, {{LOW(2), MSG_FASTOPEN, 0}}},
 };
 
-static const int accepting[] = {SYS_accept4};
+/* Who it is, and where it came to. */
+static const int accepting[] = {SYS_accept4, SYS_getsockname, SYS_getpeername};
+
+/* The helper may end, and libev makes its set anew when one of its descriptors lives on elsewhere. */
+static const int commanding[] = {SYS_wait4, SYS_epoll_create1,
+#ifdef __x86_64__
+    SYS_epoll_create,
+#endif
+};
 
 /* -o: see outfile.c. */
 static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat,
@@ -138,6 +146,17 @@ static const int appending[] = {SYS_openat,
 };
 static const int arriving[] = {SYS_linkat};
 static const int changing[] = {SYS_flock, SYS_ftruncate};
+
+/* See udp_socket.c, route_mtu.c, udp_lan.c. No socket that is made can be one for streams. */
+static const int datagrams[] = {SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
+
+static const struct guarded datagrams_if[] = {
+    {SYS_socket, {{LOW(1), SOCK_OF_TYPE, SOCK_DGRAM}}},
+    {SYS_sendmmsg, {{LOW(3), MSG_FASTOPEN, 0}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_UDP}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_IP}}},
+    {SYS_setsockopt, {{LOW(1), EXACTLY, IPPROTO_IPV6}}},
+};
 
 static const int connecting[] = {SYS_connect, SYS_getsockname};
 static const int binding[] = {SYS_bind};
@@ -276,21 +295,27 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 {
 	if (needs->accept)
 		ALLOW(p, accepting);
+	if (needs->datagrams) {
+		ALLOW(p, datagrams);
+		ALLOW_IF(p, datagrams_if);
+	}
+	if (needs->commands)
+		ALLOW(p, commanding);
 	if (needs->directory)
 		ALLOW(p, naming);
-	if (needs->removal)
+	if (needs->removal || needs->removal_too)
 		ALLOW(p, removing);
-	if (needs->append)
+	if (needs->append || needs->reread)
 		ALLOW(p, appending);
 	if (needs->arrival)
 		ALLOW(p, arriving);
-	if (needs->append || needs->arrival)
+	if (needs->append || needs->reread || needs->arrival)
 		ALLOW(p, changing);
 	if (needs->connect) {
 		ALLOW(p, connecting);
 		if (needs->unix_socket)
 			ALLOW_IF(p, connecting_unix_if);
-		else
+		if (needs->port != 0 || needs->port_count > 0)
 			ALLOW_IF(p, connecting_if);
 		if (needs->bind)
 			ALLOW(p, binding);

@@ -1,8 +1,10 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
@@ -26,15 +28,33 @@ static void drop(struct server *srv, struct conn *c)
 		srv->hooks.failed(srv, c);
 	else
 		log_info(1, "%s: looked who is here", c->peer);
+	server_left(srv, c);
 	conn_free(c);
+}
+
+void server_left(struct server *srv, const struct conn *c)
+{
+	if (srv->max_per_ip > 0)
+		iptable_drop(&srv->ips, &c->ip);
 }
 
 /* One that will be served gets large buffers now: the verdict lets its data in, which pins them. */
 static void judge(struct server *srv, struct conn *c)
 {
 	const char *refusal = srv->hooks.judge(srv, c);
+	const char *limit = NULL;
 
-	if (!refusal && !srv->busy && !session_peer(&c->session)->probe && conn_grow(c) < 0)
+	if (!refusal && srv->hooks.full && !session_peer(&c->session)->probe)
+		limit = srv->hooks.full(srv, c);
+	if (limit) {
+		log_info(1, "%s: turned away: %s", c->peer, limit);
+		session_refuse_busy(&c->session);
+		conn_update(c);
+		return;
+	}
+	/* (Where there is no pool, only one is served.) */
+	if (!refusal && !srv->busy && !session_peer(&c->session)->probe &&
+	    (conn_grow(c, srv->buffers) < 0 || (srv->pool && conn_own_squash(c) < 0)))
 		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
 	session_judge(&c->session, refusal);
 	conn_update(c);
@@ -82,22 +102,25 @@ static struct conn *least(const struct server *srv)
 	return worst;
 }
 
-static void add(struct server *srv, int fd, const char *peer)
+static void add(struct server *srv, int fd, const char *peer, const struct ipkey *ip)
 {
 	struct error e = {0};
 	struct conn *c;
 
-	if (srv->pending_count == SERVER_PENDING) {
+	if (srv->pending_count == srv->most) {
 		struct conn *out = least(srv);
 
 		session_abort(&out->session, CLOSE_BUSY, ERROR_NETWORK, "too many connections that do not authenticate");
 		drop(srv, out);
 	}
-	c = conn_new(srv->loop, fd, peer, &srv->config, false, on_changed, srv, &e);
+	c = conn_new(srv->loop, fd, peer, &srv->config, SESSION_SMALLBUF, srv->pool, on_changed, srv, &e);
 	if (!c) {
 		log_error("%s: %s", peer, e.text);
+		if (srv->max_per_ip > 0)
+			iptable_drop(&srv->ips, ip);
 		return;
 	}
+	c->ip = *ip;
 	srv->pending[srv->pending_count++] = c;
 	log_info(2, "%s: connected", peer);
 }
@@ -112,12 +135,37 @@ static void watch_all(struct server *srv, bool on)
 	}
 }
 
+/* Over a limit a stranger gets three bytes (the word "busy" of vault/1), and no memory of ours. */
+static bool let_in(struct server *srv, int fd, const char *peer, const struct ipkey *ip)
+{
+	static const uint8_t busy[3] = {0, 0, REFUSE_BUSY};
+	const char *limit = NULL;
+
+	if (rate_available(&srv->handshakes, clock_ms()) == 0)
+		limit = "--handshake-rate is reached";
+	else if (srv->max_per_ip > 0 && ip->family != 0 && iptable_add(&srv->ips, ip) > srv->max_per_ip) {
+		iptable_drop(&srv->ips, ip);
+		limit = "--max-per-ip is reached";
+	}
+	if (!limit) {
+		rate_take(&srv->handshakes, 1);
+		return true;
+	}
+	log_info(1, "%s: turned away: %s", peer, limit);
+	if (srv->config.wire == &wire_vault1)
+		(void)!send(fd, busy, sizeof busy, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)shutdown(fd, SHUT_WR);
+	close(fd);
+	return false;
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct server *srv = w->data;
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
 	char peer[ADDRESS_TEXTMAX];
+	struct ipkey ip;
 	int fd = accept4(w->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
@@ -132,8 +180,12 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 		}
 		return;
 	}
+	address_of(peer, (struct sockaddr *)&ss, len);
+	iptable_key(&ip, (struct sockaddr *)&ss);
+	if (!let_in(srv, fd, peer, &ip))
+		return;
 	socket_tune(fd);
-	add(srv, fd, address_of(peer, (struct sockaddr *)&ss, len));
+	add(srv, fd, peer, &ip);
 }
 
 static void on_again(struct ev_loop *loop, ev_timer *w, int events)
@@ -143,8 +195,11 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 	watch_all(w->data, true);
 }
 
-void server_start(struct server *srv)
+int server_start(struct server *srv, struct error *e)
 {
+	srv->pending = calloc((size_t)srv->most, sizeof *srv->pending);
+	if (!srv->pending)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	for (int i = 0; i < srv->listeners.count; i++) {
 		ev_io_init(&srv->accepting[i], on_accept, srv->listeners.fds[i], EV_READ);
 		srv->accepting[i].data = srv;
@@ -152,6 +207,7 @@ void server_start(struct server *srv)
 	ev_timer_init(&srv->again, on_again, 0., 0.);
 	srv->again.data = srv;
 	watch_all(srv, true);
+	return 0;
 }
 
 void server_stop(struct server *srv)
@@ -177,4 +233,7 @@ void server_free(struct server *srv)
 	while (srv->pending_count > 0)
 		conn_free(srv->pending[--srv->pending_count]);
 	socket_unlisten(&srv->listeners);
+	iptable_free(&srv->ips);
+	free(srv->pending);
+	srv->pending = NULL;
 }

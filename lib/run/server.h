@@ -2,7 +2,7 @@
  * server: accepts connections and shakes hands with many clients at once, with small buffers and
  * one deadline each, until one is ready; then that session is handed over.
  *
- * What has not authenticated costs little and can be thrown out: at most SERVER_PENDING at a time,
+ * What has not authenticated costs little and can be thrown out: at most ${most} at a time,
  * and when one more comes, the one that said nothing yet (else the oldest) goes.
  */
 #ifndef SERVER_H
@@ -12,15 +12,20 @@
 #include <stdbool.h>
 
 #include "conn.h"
+#include "iptable.h"
+#include "proto/rate.h"
 #include "socket.h"
 
-#define SERVER_PENDING 16
+#define SERVER_PENDING 16	 /* for one session */
+#define SERVER_PENDING_MANY 2048 /* for many: all of a fleet may come back at once */
 
 struct server;
 
 struct server_hooks {
 	/* The verdict on a client whose key is proven: NULL, or the reason for refusing it. */
 	const char *(*judge)(struct server *srv, struct conn *c);
+	/* For one with a good verdict: NULL, or which limit is reached (it is told "busy"). May be NULL. */
+	const char *(*full)(struct server *srv, struct conn *c);
 	/* A client is ready (not a probe). The conn is the callee's now. */
 	void (*ready)(struct server *srv, struct conn *c);
 	/* A connection ended without becoming a session. Its error is in the conn, which is freed after. */
@@ -34,17 +39,26 @@ struct server {
 	ev_timer again; /* after the system ran out of descriptors */
 	struct session_config config;
 	struct server_hooks hooks;
-	struct conn *pending[SERVER_PENDING];
+	struct bufpool *pool;	/* for the buffers, or NULL */
+	int most;		/* that shake hands at a time */
+	size_t buffers;		/* size of the buffers that an accepted client gets */
+	struct conn **pending;
 	int pending_count;
 	bool busy; /* whoever else comes is told so */
+	int64_t max_per_ip;	 /* connections, 0 = no limit */
+	struct rate handshakes; /* how many may begin */
+	struct iptable ips;
 	void *owner;
 };
 
-/* Begin accepting on srv->listeners; loop, listeners, config, hooks and owner are set. */
-void server_start(struct server *srv);
+/* Begin accepting on srv->listeners; loop, listeners, config, hooks, owner and most are set. 0 or -1. */
+int server_start(struct server *srv, struct error *e);
 
 /* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
 void server_stop(struct server *srv);
+
+/* A connection that was handed over has ended: it no longer counts for its address. */
+void server_left(struct server *srv, const struct conn *c);
 
 /* Drop what still shakes hands. */
 void server_free(struct server *srv);

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,12 +25,22 @@ void socket_tune(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-static int new_socket(int family)
+void socket_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int socket_new(int family)
 {
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-static socklen_t unix_address(struct sockaddr_un *un, const char *path)
+socklen_t socket_unix_address(struct sockaddr_un *un, const char *path)
 {
 	memset(un, 0, sizeof *un);
 	un->sun_family = AF_UNIX;
@@ -79,7 +90,7 @@ static int bind_source(int fd, int family, const struct socket_options *o, struc
 /* Start one attempt. 0 also if it failed at once (then a->error says why). */
 static int begin(struct attempts *a, const struct addrinfo *ai, const struct socket_options *o, struct error *e)
 {
-	int fd = new_socket(ai->ai_family);
+	int fd = socket_new(ai->ai_family);
 
 	if (fd < 0) {
 		a->error = errno;
@@ -203,7 +214,7 @@ static int connect_unix(const struct address *a, const struct socket_options *o,
 	struct addrinfo ai = {.ai_family = AF_UNIX, .ai_addr = (struct sockaddr *)&un};
 	struct socket_options plain = {.family = o->family, .interrupted = o->interrupted, .owner = o->owner};
 
-	ai.ai_addrlen = unix_address(&un, a->host);
+	ai.ai_addrlen = socket_unix_address(&un, a->host);
 	return connect_list(&ai, a, &plain, deadline, peer, e);
 }
 
@@ -229,7 +240,7 @@ int socket_connect(const struct address *a, const struct socket_options *o, int6
 
 static int listen_one(const struct sockaddr *sa, socklen_t len)
 {
-	int fd = new_socket(sa->sa_family), on = 1;
+	int fd = socket_new(sa->sa_family), on = 1;
 
 	if (fd < 0)
 		return -1;
@@ -255,11 +266,20 @@ static void set_port(struct sockaddr *sa, uint16_t port)
 
 static void note_first(struct socket_listeners *l)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof ss;
 
 	if (getsockname(l->fds[0], (struct sockaddr *)&ss, &len) == 0)
 		address_numeric((struct sockaddr *)&ss, len, l->host, &l->port);
+	l->is_unix = ss.ss_family == AF_UNIX;
+}
+
+void socket_adopt(struct socket_listeners *l, const int *fds, int count)
+{
+	memset(l, 0, sizeof *l);
+	memcpy(l->fds, fds, (size_t)count * sizeof *fds);
+	l->count = count;
+	note_first(l);
 }
 
 static int listen_list(struct socket_listeners *l, const struct addrinfo *list, uint16_t port)
@@ -287,6 +307,24 @@ static int listen_list(struct socket_listeners *l, const struct addrinfo *list, 
 	return l->count > 0 ? 0 : -1;
 }
 
+/* This machine's own addresses, of both families. */
+static int listen_loopback(struct socket_listeners *l, uint16_t port, int family)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct addrinfo six = {.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&v6, .ai_addrlen = sizeof v6};
+	struct addrinfo four = {.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&v4, .ai_addrlen = sizeof v4,
+	    .ai_next = family == AF_INET ? NULL : &six};
+
+	return listen_list(l, family == AF_INET6 ? &six : &four, port);
+}
+
+static int listen_inet(struct socket_listeners *l, const struct address *a, const struct addrinfo *list, uint16_t port,
+    int family)
+{
+	return a->loopback ? listen_loopback(l, port, family) : listen_list(l, list, port);
+}
+
 /* Is somebody listening on this path? A socket left behind by a killed process refuses. */
 static bool stale(const struct sockaddr_un *un, socklen_t len)
 {
@@ -295,7 +333,7 @@ static bool stale(const struct sockaddr_un *un, socklen_t len)
 
 	if (lstat(un->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = new_socket(AF_UNIX);
+	fd = socket_new(AF_UNIX);
 	if (fd < 0)
 		return false;
 	rc = connect(fd, (const struct sockaddr *)un, len);
@@ -308,7 +346,7 @@ static int listen_unix(struct socket_listeners *l, const char *path)
 {
 	struct sockaddr_un un;
 	struct stat st;
-	socklen_t len = unix_address(&un, path);
+	socklen_t len = socket_unix_address(&un, path);
 	int fd = listen_one((struct sockaddr *)&un, len);
 
 	if (fd < 0 && errno == EADDRINUSE && stale(&un, len) && unlink(path) == 0)
@@ -318,6 +356,7 @@ static int listen_unix(struct socket_listeners *l, const char *path)
 	l->fds[l->count++] = fd;
 	memcpy(l->host, path, strlen(path) + 1);
 	memcpy(l->unix_path, path, strlen(path) + 1);
+	l->is_unix = true;
 	if (lstat(path, &st) == 0) {
 		l->unix_dev = st.st_dev;
 		l->unix_ino = st.st_ino;
@@ -328,7 +367,7 @@ static int listen_unix(struct socket_listeners *l, const char *path)
 int socket_listen(struct socket_listeners *l, const struct address *a, const struct socket_options *o,
     struct error *e)
 {
-	struct addrinfo *list;
+	struct addrinfo *list = NULL;
 	char text[ADDRESS_TEXTMAX];
 	int rc;
 
@@ -336,16 +375,16 @@ int socket_listen(struct socket_listeners *l, const struct address *a, const str
 	if (a->is_unix) {
 		rc = listen_unix(l, a->host);
 	} else {
-		list = resolve(a->any_host ? NULL : a->host, a->port, o, -1, e);
-		if (!list)
+		if (!a->loopback && (list = resolve(a->any_host ? NULL : a->host, a->port, o, -1, e)) == NULL)
 			return -1;
-		rc = listen_list(l, list, a->port);
+		rc = listen_inet(l, a, list, a->port, o->family);
 		/* The port that the system chose for one family may be taken in the other. */
 		for (int tries = 0; rc < 0 && a->port == 0 && errno == EADDRINUSE && tries < PORT_TRIES; tries++) {
 			socket_unlisten(l);
-			rc = listen_list(l, list, 0);
+			rc = listen_inet(l, a, list, 0, o->family);
 		}
-		freeaddrinfo(list);
+		if (list)
+			freeaddrinfo(list);
 	}
 	if (rc == 0)
 		return 0;

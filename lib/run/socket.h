@@ -39,6 +39,7 @@ struct socket_listeners {
 	/* of the first one: the real port, the numeric address or path */
 	char host[ADDRESS_HOSTMAX];
 	uint16_t port;
+	bool is_unix;
 	dev_t unix_dev; /* which file that is */
 	ino_t unix_ino;
 	char unix_path[ADDRESS_HOSTMAX]; /* to be removed at the end, "" otherwise */
@@ -50,8 +51,20 @@ struct socket_listeners {
 int socket_listen(struct socket_listeners *l, const struct address *a, const struct socket_options *o,
     struct error *e) __attribute__((warn_unused_result));
 
+/* The sockets at ${fds} listen already: ${count} > 0 of them, not more than SOCKET_LISTENMAX. */
+void socket_adopt(struct socket_listeners *l, const int *fds, int count);
+
 /* Close them all and remove the Unix socket's path. */
 void socket_unlisten(struct socket_listeners *l);
+
+/* A stream socket, or -1. */
+int socket_new(int family);
+
+/* The address of a path that fits (see address_parse()). */
+socklen_t socket_unix_address(struct sockaddr_un *un, const char *path);
+
+/* Where each client is a descriptor: as many as the system allows. */
+void socket_raise_limit(void);
 
 /* What an accepted or connected stream socket should have (no delay for small writes). */
 void socket_tune(int fd);

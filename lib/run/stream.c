@@ -107,6 +107,10 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 
 	(void)loop;
 	(void)events;
+	if (st->asked) {
+		st->asked(st->owner);
+		return;
+	}
 	if (!st->pumping) {
 		log_info(0, "no session yet");
 		return;
@@ -116,7 +120,7 @@ static void on_usr1(struct ev_loop *loop, ev_signal *w, int events)
 	report_now(st, -1);
 }
 
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e)
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, bool none, struct error *e)
 {
 	memset(st, 0, sizeof *st);
 	st->loop = loop;
@@ -126,7 +130,8 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 	st->usr1.data = st;
 	ev_signal_start(loop, &st->usr1);
 	ev_unref(loop);
-	st->ep = stdstreams_open(o->output, o->recv_only, o->send_only, e);
+	st->stdio = stdstreams_open(none ? NULL : o->output, none || o->recv_only, none || o->send_only, e);
+	st->ep = st->stdio;
 	return st->ep ? 0 : -1;
 }
 
@@ -139,7 +144,7 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 		json_object_seed(0);
 		log_stamp(stamp);
 	}
-	needs.directory = stdstreams_directory(st->ep);
+	needs.directory = stdstreams_directory(st->stdio);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }
 
@@ -188,7 +193,7 @@ static bool heard_nothing(const struct stream *st)
 	const struct session *s = &st->conn->session;
 
 	return session_is_raw(s) && s->received == 0 && s->messages_received == 0 && session_agreed(s) &&
-	    noise_protocol_needs_static(&s->protocol, s->config.handshake.initiator);
+	    noise_protocol_needs_static(&s->protocol, s->config->handshake.initiator);
 }
 
 /* Who is refused by a raw peer learns it only as an end. */
@@ -232,12 +237,26 @@ void stream_figures(struct stream *st, int status)
 		report_now(st, status);
 }
 
+/* The pump's status, or that of the command at either end. */
+static int find_status(struct stream *st, struct error *e)
+{
+	int status = pump_status(&st->pump, e), command = session_child_status(&st->conn->session);
+
+	st->of_command = e->code == ERROR_OK && st->pump.concluded;
+	if (!st->options->exec_status || command < 0 || st->pump.error.code != ERROR_OK || st->pump.broken_pipe)
+		return status;
+	memset(e, 0, sizeof *e);
+	st->of_command = true;
+	return command;
+}
+
 int stream_status(struct stream *st)
 {
 	const struct session *s = &st->conn->session;
 	const char *verdict;
 	struct error e;
-	int status = pump_status(&st->pump, &e);
+	int status = find_status(st, &e);
+	bool complete = status == 0 || st->of_command;
 
 	if (ev_is_active(&st->progress)) {
 		ev_timer_stop(st->loop, &st->progress);
@@ -252,7 +271,7 @@ int stream_status(struct stream *st)
 	if (verdict)
 		log_info(1, "%s", verdict);
 	log_info(1, "%llu bytes sent, %llu bytes received, %s", (unsigned long long)s->sent,
-	    (unsigned long long)s->delivered, status == 0 ? "complete" : "not complete");
+	    (unsigned long long)s->delivered, complete ? "complete" : "not complete");
 	return status;
 }
 
@@ -288,7 +307,7 @@ void stream_close(struct stream *st)
 		return;
 	stream_drop(st);
 	ignore_usr1(st);
-	stdstreams_close(st->ep);
+	stdstreams_close(st->stdio);
 	if (st->squash_bufs)
 		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);
 	free(st->squash_bufs);

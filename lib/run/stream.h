@@ -27,6 +27,7 @@ struct stream_options {
 	enum stream_progress progress;
 	enum report_form stats; /* at the end */
 	bool log_json;		/* SIGUSR1 reports as JSON, too */
+	bool exec_status;	/* the status is that of the peer's command */
 	uint64_t rate_limit;	/* bytes of our input a second, 0 = no limit */
 	size_t max_message;	/* raw wires, 0 = the wire's limit */
 	bool compress;
@@ -44,12 +45,16 @@ struct stream_options {
 struct stream {
 	struct ev_loop *loop;
 	const struct stream_options *options;
-	struct endpoint *ep;
+	struct endpoint *stdio;
+	struct endpoint *ep; /* what is pumped; stdio, unless the owner has something else before stream_run() */
 	struct conn *conn;
 	struct pump pump;
 	bool pumping;
+	bool of_command; /* the status is that of a command: the peer's, or our own */
 	ev_timer progress;
 	ev_signal usr1;
+	void (*asked)(void *owner); /* what SIGUSR1 does instead, if it is not NULL */
+	void *owner;
 	struct waits waits;
 	int64_t began;
 	uint8_t *squash_bufs;
@@ -58,8 +63,8 @@ struct stream {
 	uint8_t identity_public[32];
 };
 
-/* Open the endpoint. 0 or -1. */
-int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, struct error *e);
+/* Open the endpoint; with ${none}, one that touches neither standard input nor output. 0 or -1. */
+int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_options *o, bool none, struct error *e);
 
 /* Fill in what options say about sessions; wire, role and protocol are left to the caller. */
 int stream_config(struct stream *st, struct session_config *config, struct error *e);

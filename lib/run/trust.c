@@ -18,66 +18,14 @@
 #define LOCK_TRIES 1500 /* of 20 ms: many may come at once, and asking in turns is not fair */
 #define LINE_MAX_BYTES (TRUST_NAME_MAX + KEYTEXT_MAX + KEYFILE_COMMENT_MAX + 4)
 
-/* ---- lines ---- */
-
-static bool trust_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX],
-    const char *line, size_t len, const char **why)
-{
-	int rc;
-
-	memset(entry, 0, sizeof(*entry));
-	rc = keyfile_line(&entry->key, label, line, len);
-	if (rc == 0)
-		return 0;
-	if (rc < 0) {
-		*why = rc == KEYTEXT_E_FORM ? "does not begin with a public key (vk1... or vx1...)"
-					    : keytext_strerror(rc);
-		return -1;
-	}
-	if (entry->key.form != KEY_PUBLIC && entry->key.form != KEY_XPUBLIC) {
-		memset(entry, 0, sizeof(*entry));
-		*why = "a secret key does not belong here; put the public one";
-		return -1;
-	}
-	if (key_x25519_public(entry->x25519, &entry->key)) {
-		*why = keytext_strerror(KEYTEXT_E_KEY);
-		return -1;
-	}
-	return 1;
-}
-
-int trust_known_line(const char **name, size_t *namelen, struct trust_entry *entry,
-    char label[KEYFILE_COMMENT_MAX], const char *line, size_t len, const char **why)
-{
-	size_t n = 0;
-	int rc;
-
-	while (len > 0 && trust_blank(line[0]))
-		line++, len--;
-	if (len == 0 || line[0] == '#')
-		return 0;
-	while (n < len && !trust_blank(line[n]))
-		n++;
-	*name = line;
-	*namelen = n;
-	rc = trust_authorized_line(entry, label, line + n, len - n, why);
-	if (rc != 0)
-		return rc;
-	*why = "no key after the name";
-	return -1;
-}
-
 /* ---- lists ---- */
 
 void trust_free(struct trust_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
 		free(list->entries[i].label);
+		rule_free(&list->entries[i].rule);
+	}
 	free(list->entries);
 	free(list->path);
 	memset(list, 0, sizeof(*list));
@@ -123,8 +71,10 @@ static int trust_parse(struct trust_list *list, const char *text, size_t len, co
 		if (rc < 0)
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: %s", list->path, number, why);
 		if (rc > 0 && (!name || (foundlen == strlen(name) && !memcmp(found, name, foundlen))) &&
-		    trust_push(list, &entry, label, number))
+		    trust_push(list, &entry, label, number)) {
+			rule_free(&entry.rule);
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", list->path);
+		}
 		text += step;
 		len -= step;
 	}
@@ -283,6 +233,14 @@ enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_
 	if (entry)
 		*entry = found;
 	return verdict;
+}
+
+void trust_known_learn(struct trust_list *list, const struct key *key)
+{
+	struct trust_entry entry = {.key = *key};
+
+	if (key_x25519_public(entry.x25519, key) == KEYTEXT_OK)
+		(void)!trust_push(list, &entry, "", 0);
 }
 
 /* One write; what a full disk left of it is cut off again, which the lock allows. */

@@ -2,7 +2,7 @@
  * trust: whose keys we know. known_hosts says which key a server had; authorized_keys who may connect.
  *
  * known_hosts:      NAME KEY [COMMENT]     NAME as trust_name() makes it
- * authorized_keys:  KEY [COMMENT]          the comment is the label of that key
+ * authorized_keys:  [OPTIONS] KEY [COMMENT]  the comment is the label of that key; options: rule.h
  *
  * Blank lines and lines that begin with '#' do not count. Any other line that is not understood is
  * an error that names file and line: a line ignored could be the one that was to shut the door.
@@ -19,6 +19,7 @@
 #include "crypto/keytext.h"
 #include "keyfile.h"
 #include "proto/error.h"
+#include "rule.h"
 
 #define TRUST_NAME_MAX 1024
 #define TRUST_FILE_MAX (16 * 1024 * 1024)
@@ -28,6 +29,7 @@ struct trust_entry {
 	uint8_t x25519[KEY_BYTES];
 	unsigned line;
 	char *label; /* printable; "" if the line has no comment */
+	struct rule rule;
 };
 
 /* Entries of one file; all zero is an empty list. known_hosts: in the order of the file;
@@ -45,7 +47,7 @@ void trust_free(struct trust_list *list);
 
 /* One line without its newline, as it stands in the file. 1: ${entry}'s key and x25519 and
  * ${label} are set (and *${name}, which points into ${line}); 0: blank or comment; -1: *${why}
- * says what is wrong. */
+ * says what is wrong. rule_free() what the second put into entry->rule. */
 int trust_known_line(const char **name, size_t *namelen, struct trust_entry *entry,
     char label[KEYFILE_COMMENT_MAX], const char *line, size_t len, const char **why)
     __attribute__((warn_unused_result));
@@ -81,6 +83,10 @@ enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_
  * ERROR_AUTH if another key has been stored for this name meanwhile. A line is never left half. */
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e) __attribute__((warn_unused_result));
+
+/* A key that this process has just remembered, so that it need not read the file again (line 0). Without
+ * memory it is as if it had not been. */
+void trust_known_learn(struct trust_list *list, const struct key *key);
 
 /* For who will not be able to make files any more. If there is one that can be appended to, *${fresh}
  * is -1. Otherwise the directory is made, and *${fresh} is a file in it that has no name yet, for

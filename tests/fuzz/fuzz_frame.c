@@ -50,6 +50,8 @@ static const struct rng rng = {.fill = fill};
 static void begin(struct session *s, int i, bool raw)
 {
 	static const char *const allowed[] = {"XX"};
+	static struct session_config configs[2];
+	static struct session_desk desks[2];
 	struct session_config config = {
 	    .wire = raw ? &wire_vaulttcp : &wire_vault1,
 	    .handshake = {.initiator = i == 0, .allowed = allowed, .allowed_count = 1, .static_secret = secret[i], .rng = &rng},
@@ -60,7 +62,8 @@ static void begin(struct session *s, int i, bool raw)
 
 	MUST(noise_protocol_from_pattern(&config.handshake.protocol, "XX", DH_25519, AEAD_CHACHAPOLY, HASH_BLAKE2B) == NOISE_OK);
 	config.raw_protocol = config.handshake.protocol;
-	MUST(session_start(s, &config, in[i], sizeof(in[i]), out[i], sizeof(out[i]), 1000) == 0);
+	configs[i] = config;
+	MUST(session_start(s, &configs[i], &desks[i], in[i], sizeof(in[i]), out[i], sizeof(out[i]), 1000) == 0);
 }
 
 static void pass(struct session *from, struct session *to)

@@ -101,7 +101,7 @@ static void tick(int64_t ms)
 /* Success, by what the records said: each direction in use is complete and confirmed. */
 static void check_good_end(void)
 {
-	const struct session_config *c = &s.config;
+	const struct session_config *c = s.config;
 
 	MUST(s.peer_eof || (c->take_nothing && s.stop_want));
 	MUST(s.peer.receipted || s.peer.stopped || (c->send_nothing && m.given == 0));
@@ -128,7 +128,7 @@ static void check(void)
 	if (state == SESSION_CLOSED && e->code == ERROR_OK)
 		check_good_end();
 	for (unsigned i = 0; i < s.win_count; i++) {
-		const struct session_window *w = &s.windows[(s.win_first + i) % SESSION_WINDOWS];
+		const struct session_window *w = &s.desk->windows[(s.win_first + i) % SESSION_WINDOWS];
 		bool inside = w->data >= s.in && w->data + w->len <= s.in + s.in_head;
 
 		MUST(inside || (w->data >= unsquash_buf && w->data + w->len <= unsquash_buf + sizeof(unsquash_buf)));

@@ -42,6 +42,7 @@ static void check_line(const char *line, size_t len)
 	must(rc == 0 || rc == 1 || (rc == -1 && why));
 	if (rc == 1)
 		check_entry(&entry, label);
+	rule_free(&entry.rule);
 	why = NULL;
 	rc = trust_known_line(&name, &namelen, &entry, label, line, len, &why);
 	must(rc == 0 || rc == 1 || (rc == -1 && why));

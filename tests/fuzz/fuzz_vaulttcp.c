@@ -88,7 +88,8 @@ static void config_of(struct session_config *c, int i, unsigned how)
 
 static void begin(unsigned how)
 {
-	struct session_config c;
+	static struct session_config c[2];
+	static struct session_desk desks[2];
 
 	for (int i = 0; i < 2; i++) {
 		memset(secrets[i], i + 1, sizeof(secrets[i]));
@@ -97,10 +98,10 @@ static void begin(unsigned how)
 	said_len = taken = head = tail = 0;
 	touched = shut = false;
 	now = 1000;
-	config_of(&c, 0, how);
-	MUST(session_start(&us, &c, in[0], sizeof(in[0]), out[0], sizeof(out[0]), now) == 0);
-	config_of(&c, 1, how);
-	MUST(session_start(&peer, &c, in[1], sizeof(in[1]), out[1], sizeof(out[1]), now) == 0);
+	config_of(&c[0], 0, how);
+	MUST(session_start(&us, &c[0], &desks[0], in[0], sizeof(in[0]), out[0], sizeof(out[0]), now) == 0);
+	config_of(&c[1], 1, how);
+	MUST(session_start(&peer, &c[1], &desks[1], in[1], sizeof(in[1]), out[1], sizeof(out[1]), now) == 0);
 }
 
 /* ---- between the two ---- */
@@ -275,7 +276,7 @@ static void check(void)
 	/* A peer that claims a key is served only when it has proven it; and who has shown nothing has no end. */
 	if (us.ready && session_is_raw(&us) && us.peer.has_key)
 		MUST(us.peer.authenticated);
-	if (us.ready && session_is_raw(&us) && us.config.send_nothing && !us.config.handshake.initiator)
+	if (us.ready && session_is_raw(&us) && us.config->send_nothing && !us.config->handshake.initiator)
 		MUST(us.peer.authenticated);
 	if ((state & SESSION_FINISH_APP) && session_is_raw(&us))
 		MUST(us.peer.authenticated || us.sent > 0);

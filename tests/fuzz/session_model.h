@@ -49,6 +49,8 @@ enum mode { MODE_NONE, MODE_TAKE_NOTHING, MODE_SEND_NOTHING, MODE_PROBE };
 static void begin(struct session *s, int i, unsigned wishes, enum mode mode)
 {
 	static const char *const allowed[] = {"IK"};
+	static struct session_config configs[2];
+	static struct session_desk desks[2];
 	struct session_config config = {
 	    .wire = &wire_vault1,
 	    .handshake =
@@ -80,7 +82,8 @@ static void begin(struct session *s, int i, unsigned wishes, enum mode mode)
 
 	MUST(noise_protocol_from_pattern(&config.handshake.protocol, "IK", DH_25519, AEAD_CHACHAPOLY,
 		 HASH_BLAKE2B) == NOISE_OK);
-	MUST(session_start(s, &config, in[i], sizeof(in[i]), out[i], sizeof(out[i]), 1000) == 0);
+	configs[i] = config;
+	MUST(session_start(s, &configs[i], &desks[i], in[i], sizeof(in[i]), out[i], sizeof(out[i]), 1000) == 0);
 }
 
 static void pass(struct session *from, struct session *to)
@@ -264,7 +267,7 @@ static void hear_record(const uint8_t *plain, size_t n)
 	size_t len;
 
 	MUST(!m.closed && !(m.eof && m.verdict));
-	MUST(m.first || plain[0] == V1_CLOSE || plain[0] == (s.config.handshake.initiator ? V1_OPEN : V1_READY));
+	MUST(m.first || plain[0] == V1_CLOSE || plain[0] == (s.config->handshake.initiator ? V1_OPEN : V1_READY));
 	m.first = true;
 	switch (plain[0]) {
 	case V1_PART:

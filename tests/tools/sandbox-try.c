@@ -7,7 +7,7 @@
  *   sandbox-try --time N [NEED...]       microseconds that entering takes, the median of N times
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
- * NEED is --accept, --connect PORT, --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
+ * NEED is --accept, --connect PORT, --also PORT (up to four more), --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
  * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there
  * is none. TRY is a name from the table below, with arguments after colons.
  */
@@ -283,12 +283,13 @@ static int measure(const struct sandbox_needs *needs, int n)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"bind", 1, NULL, 'b'},
+	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"also", 1, NULL, 'l'}, {"bind", 1, NULL, 'b'},
 	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
 	    {"unix", 0, NULL, 'x'},
 	    {"again", 0, NULL, '1'}, {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
-	struct sandbox_needs needs = {0};
+	uint16_t ports[4];
+	struct sandbox_needs needs = {.ports = ports};
 	int option, times = 0;
 
 	(void)setrlimit(RLIMIT_CORE, &no_core);
@@ -296,6 +297,7 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 'a': needs.accept = true; break;
 		case 'c': needs.connect = true; needs.port = (uint16_t)atoi(optarg); break;
+		case 'l': if (needs.port_count < 4) ports[needs.port_count++] = (uint16_t)atoi(optarg); break;
 		case 'b': needs.bind = true; needs.source_port = (uint16_t)atoi(optarg); break;
 		case 'r': needs.resolve = true; break;
 		case 'p': needs.append = optarg; break;

@@ -33,6 +33,7 @@ struct cable {
 struct side {
 	struct session s;
 	struct session_config config;
+	struct session_desk desk;
 	struct cable cable; /* what this side sends */
 	uint8_t *in, *out, *squash;
 	size_t in_cap, out_cap;
@@ -185,7 +186,7 @@ static inline int side_start(struct pair *p, int i)
 	a->squash = need(2 * SQUASH_PLAIN);
 	a->config.squash_buf = a->squash;
 	a->config.unsquash_buf = a->squash + SQUASH_PLAIN;
-	return session_start(&a->s, &a->config, a->in, a->in_cap, a->out, a->out_cap, p->now);
+	return session_start(&a->s, &a->config, &a->desk, a->in, a->in_cap, a->out, a->out_cap, p->now);
 }
 
 static inline void pair_start(struct pair *p)

@@ -401,6 +401,49 @@ static void test_take_nothing(void)
 	}
 }
 
+/* An idle session needs neither desk nor buffers, and goes on with others. */
+static void test_rest(void)
+{
+	static const uint8_t text[] = "after a rest";
+	struct pair p;
+
+	pair_init(&p, "XX");
+	pair_start(&p);
+	CHECK(!session_rest(&p.side[0].s)); /* it shakes hands */
+	p.side[0].stay_open = p.side[1].stay_open = true;
+	pair_run(&p);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 2; i++) {
+			struct side *a = &p.side[i];
+
+			CHECK(session_rest(&a->s));
+			CHECK(session_resting(&a->s));
+			CHECK_INT(session_state(&a->s), SESSION_READY | SESSION_RECV_WIRE | SESSION_SEND_APP);
+			memset(a->in, 0xee, a->in_cap);
+			memset(a->out, 0xee, a->out_cap);
+			memset(&a->desk, 0xee, sizeof(a->desk));
+			session_wake(&a->s, &a->desk, a->in, a->in_cap, a->out, a->out_cap);
+			CHECK(!session_resting(&a->s));
+		}
+		p.side[round % 2].input = text;
+		p.side[round % 2].input_len = sizeof(text);
+		p.side[round % 2].input_pos = 0;
+		pair_run(&p);
+	}
+	CHECK_INT(p.side[0].got_len, sizeof(text));
+	CHECK_INT(p.side[1].got_len, 2 * sizeof(text));
+	/* With something in hand there is no rest. */
+	p.side[1].deaf = true;
+	p.side[0].input_pos = 0;
+	pair_run(&p);
+	CHECK(!session_rest(&p.side[1].s));
+	p.side[1].deaf = p.side[0].stay_open = p.side[1].stay_open = false;
+	pair_run(&p);
+	CHECK_INT(side_code(&p.side[0]), ERROR_OK);
+	CHECK_INT(side_code(&p.side[1]), ERROR_OK);
+	pair_free(&p);
+}
+
 int main(void)
 {
 	if (secret_init() != 0)
@@ -409,6 +452,7 @@ int main(void)
 		data[0][i] = (uint8_t)(i * 7 + i / 1000);
 		data[1][i] = (uint8_t)(i * 13 + i / 777);
 	}
+	RUN(test_rest);
 	RUN(test_protocols);
 	RUN(test_byte_by_byte);
 	RUN(test_odd_chunks);

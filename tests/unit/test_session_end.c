@@ -227,8 +227,17 @@ static void test_stop(void)
 /* 'Enough' when all has arrived but not all was taken. */
 static void test_stop_after_eof(void)
 {
+	/* All need all bytes, but a command that is content; a failure is one whatever was taken. */
+	static const struct {
+		enum session_receipt_status status;
+		uint8_t detail;
+		enum error_code some, all; /* when some bytes were taken, and all */
+		int child;		   /* session_child_status() */
+	} ends[] = {{RECEIPT_DONE, 0, ERROR_PEER, ERROR_OK, -1}, {RECEIPT_FAILED, 0, ERROR_PEER, ERROR_PEER, -1},
+	    {RECEIPT_CHILD, 0, ERROR_OK, ERROR_OK, 0}, {RECEIPT_CHILD, 7, ERROR_PEER, ERROR_PEER, 7}};
+
 	for (int taken = 0; taken < 3; taken++) {
-		for (int status = 0; status < 2; status++) {
+		for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 			struct pair p;
 			struct side *b = &p.side[1];
 
@@ -243,16 +252,36 @@ static void test_stop_after_eof(void)
 				CHECK(move_output(b));
 			if (taken == 2)
 				pair_run(&p);
-			session_stop(&b->s, status ? RECEIPT_FAILED : RECEIPT_DONE, 0);
+			session_stop(&b->s, ends[i].status, ends[i].detail);
 			b->hold_receipt = false;
 			pair_run(&p);
-			check_codes(&p, status || taken < 2 ? ERROR_PEER : ERROR_OK, ERROR_OK);
+			check_codes(&p, taken < 2 ? ends[i].some : ends[i].all, ERROR_OK);
+			CHECK_INT(session_child_status(&p.side[0].s), ends[i].child);
 			CHECK_INT(b->got_len, taken == 0 ? 0 : taken == 1 ? 10 : 1000);
 			CHECK(!b->finished);
 			CHECK(session_peer(&p.side[0].s)->stopped != session_peer(&p.side[0].s)->receipted);
 			pair_free(&p);
 		}
 	}
+}
+
+/* What a command's status is worth when the rest of the session fails: less than that. */
+static void test_child_then_cut(void)
+{
+	struct pair p;
+
+	begin(&p, 1000, 0);
+	p.side[1].stay_open = p.side[1].deaf = true;
+	pair_start(&p);
+	pair_run(&p);
+	session_stop(&p.side[1].s, RECEIPT_CHILD, 7);
+	pair_run(&p);
+	CHECK_INT(session_child_status(&p.side[0].s), 7);
+	CHECK_INT(side_code(&p.side[0]), ERROR_PEER);
+	session_fin(&p.side[0].s);
+	CHECK_INT(side_code(&p.side[0]), ERROR_TRUNCATED);
+	CHECK_INT(session_child_status(&p.side[0].s), -1);
+	pair_free(&p);
 }
 
 /* One-way modes: only the direction in use must be confirmed when the transport dies. */
@@ -264,9 +293,9 @@ static void test_one_way_cut(void)
 
 		begin(&p, 0, 0);
 		side_input(t, data, 5000);
-		r->s.config.send_nothing = true;
+		r->config.send_nothing = true;
 		pair_start(&p);
-		r->s.config.send_nothing = true;
+		r->config.send_nothing = true;
 		while (!r->s.receipt_sent)
 			if (!pair_step_side(&p, receiver) && !pair_step_side(&p, !receiver))
 				break;
@@ -410,6 +439,7 @@ int main(void)
 	RUN(test_receipt_count);
 	RUN(test_stop);
 	RUN(test_stop_after_eof);
+	RUN(test_child_then_cut);
 	RUN(test_one_way_cut);
 	RUN(test_early_words);
 	RUN(test_crossing);

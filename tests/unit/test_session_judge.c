@@ -199,12 +199,12 @@ static void test_wiped(void)
 
 	pair_init(&p, "XXpsk3");
 	pair_start(&p);
-	CHECK(holds(&p.side[0].s, sizeof(p.side[0].s), p.side[0].secret));
-	CHECK(holds(&p.side[0].s, sizeof(p.side[0].s), p.psk));
+	CHECK(holds(&p.side[0].desk, sizeof(p.side[0].desk), p.side[0].secret));
+	CHECK(holds(&p.side[0].desk, sizeof(p.side[0].desk), p.psk));
 	p.side[0].stay_open = p.side[1].stay_open = true;
 	pair_run(&p);
-	CHECK(!holds(&p.side[0].s, sizeof(p.side[0].s), p.side[0].secret)); /* from the split on */
-	CHECK(!holds(&p.side[0].s, sizeof(p.side[0].s), p.psk));
+	CHECK(!holds(&p.side[0].desk, sizeof(p.side[0].desk), p.side[0].secret)); /* from the split on */
+	CHECK(!holds(&p.side[0].desk, sizeof(p.side[0].desk), p.psk));
 	memcpy(key, p.side[0].s.tx.aead.key, sizeof(key));
 	CHECK(holds(&p.side[1].s, sizeof(p.side[1].s), key));
 	for (int i = 0; i < 2; i++) {

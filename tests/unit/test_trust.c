@@ -314,6 +314,27 @@ static void test_authorized(void)
 	trust_free(&list);
 }
 
+static void test_authorized_options(void)
+{
+	struct error e = {.code = ERROR_OK};
+	const struct trust_entry *entry;
+	struct trust_list list;
+	char text[2048];
+
+	snprintf(text, sizeof(text), "  rate=1K,max-clients=2,command=\"a b\"\t%s the label\n%s plain\n", text_of(1, KEY_PUBLIC),
+	    text_of(2, KEY_PUBLIC));
+	put(0600, text);
+	CHECK_INT(trust_authorized_load(&list, path, &e), 0);
+	CHECK_INT(list.count, 2);
+	entry = trust_authorized_find(&list, x25519_of(1));
+	CHECK(entry && entry->rule.rate == 1024 && entry->rule.max_clients == 2);
+	CHECK_STR(entry ? entry->rule.command : "", "a b");
+	CHECK_STR(entry ? entry->label : "", "the label");
+	entry = trust_authorized_find(&list, x25519_of(2));
+	CHECK(entry && entry->rule.rate == 0 && !entry->rule.command);
+	trust_free(&list);
+}
+
 static void test_authorized_empty(void)
 {
 	struct error e = {.code = ERROR_OK};
@@ -351,10 +372,13 @@ static void test_authorized_bad(void)
 {
 	char line[512];
 
-	snprintf(line, sizeof(line), "command=\"true\" %s", text_of(2, KEY_PUBLIC));
-	authorized_bad(line, ":2: does not begin with a public key");
+	snprintf(line, sizeof(line), "command=\"true\"%s", text_of(2, KEY_PUBLIC));
+	authorized_bad(line, ":2: neither a comma nor a blank");
 	snprintf(line, sizeof(line), "expires=now,%s", text_of(2, KEY_PUBLIC));
-	authorized_bad(line, ":2: does not begin with a public key");
+	authorized_bad(line, ":2: expires= is neither a day");
+	snprintf(line, sizeof(line), "from=\"10.0.0.1\" %s", text_of(2, KEY_PUBLIC));
+	authorized_bad(line, ":2: an option that is not known");
+	authorized_bad("rate=1", ":2: no key after the options");
 	snprintf(line, sizeof(line), "-%s", text_of(2, KEY_PUBLIC));
 	authorized_bad(line, ":2: does not begin with a public key");
 	snprintf(line, sizeof(line), "%s,rate=1", text_of(2, KEY_PUBLIC));
@@ -399,6 +423,7 @@ int main(void)
 	RUN(test_add_full);
 	RUN(test_add_together);
 	RUN(test_authorized);
+	RUN(test_authorized_options);
 	RUN(test_authorized_empty);
 	RUN(test_authorized_bad);
 	RUN(test_authorized_foreign);

@@ -502,7 +502,7 @@ static void test_auto(void)
 			pair_run(&p);
 			check_whole(&p);
 			CHECK_INT(session_is_raw(&p.side[1].s), !native);
-			CHECK_INT(p.side[1].s.config.idle_ms, native ? 0 : 300000);
+			CHECK_INT(p.side[1].s.idle_ms, native ? 0 : 300000);
 			pair_free(&p);
 		}
 	}

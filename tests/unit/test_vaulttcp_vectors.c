@@ -37,6 +37,7 @@ static size_t unhex(const json_t *o, uint8_t *out, size_t cap)
 struct one {
 	struct session s;
 	struct session_config config;
+	struct session_desk desk;
 	const json_t *v;
 	bool initiator;
 	size_t step; /* bytes at a time */
@@ -67,7 +68,7 @@ static void setup(struct one *o)
 		.remote_static = o->initiator && noise_protocol_needs_remote(&p, true) ? o->remote : NULL},
 	    .rng = &fixed_rng,
 	};
-	CHECK_INT(session_start(&o->s, &o->config, o->in, sizeof(o->in), o->out, sizeof(o->out), 1000), 0);
+	CHECK_INT(session_start(&o->s, &o->config, &o->desk, o->in, sizeof(o->in), o->out, sizeof(o->out), 1000), 0);
 }
 
 static void expect_said(struct one *o, const uint8_t *bytes, size_t n)

@@ -1,0 +1,449 @@
+#include "service.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "announce.h"
+#include "clock.h"
+#include "control.h"
+#include "log.h"
+#include "privileges.h"
+#include "roster.h"
+
+#define HURRY_MS 1000
+
+/* ---- guests ---- */
+
+struct guest *service_find(struct service *v, uint64_t id)
+{
+	struct guest *g = v->first;
+
+	while (g && g->id != id)
+		g = g->next;
+	return g;
+}
+
+void service_soon(struct guest *g)
+{
+	struct service *v = g->service;
+
+	if (g->soon)
+		return;
+	g->soon = true;
+	g->soon_next = NULL;
+	if (v->soon)
+		v->soon_last->soon_next = g;
+	else
+		v->soon = g;
+	v->soon_last = g;
+}
+
+static void not_soon(struct guest *g)
+{
+	struct service *v = g->service;
+	struct guest **at = &v->soon, *before = NULL;
+
+	if (!g->soon)
+		return;
+	for (; *at != g; at = &before->soon_next)
+		before = *at;
+	*at = g->soon_next;
+	if (v->soon_last == g)
+		v->soon_last = before;
+	g->soon = false;
+}
+
+static void join(struct service *v, struct guest *g)
+{
+	g->id = ++v->next_id;
+	g->prev = v->last;
+	if (v->last)
+		v->last->next = g;
+	else
+		v->first = g;
+	v->last = g;
+	v->count++;
+}
+
+static void leave(struct guest *g)
+{
+	struct service *v = g->service;
+
+	not_soon(g);
+	if (g->prev)
+		g->prev->next = g->next;
+	else
+		v->first = g->next;
+	if (g->next)
+		g->next->prev = g->prev;
+	else
+		v->last = g->prev;
+	v->count--;
+}
+
+static void consider_end(struct service *v)
+{
+	bool over = v->kind->over && v->kind->over(v);
+
+	if (over || (v->draining && v->count == 0))
+		ev_break(v->loop, EVBREAK_ALL);
+}
+
+static void remove_guest(struct guest *g)
+{
+	struct service *v = g->service;
+
+	roster_farewell(g);
+	leave(g);
+	notify_clients(&v->hosting.notify, v->count);
+	if (v->kind->close)
+		v->kind->close(g);
+	server_left(&v->server, g->conn);
+	conn_free(g->conn);
+	free(g->label);
+	free(g);
+	consider_end(v);
+}
+
+static void step(struct guest *g)
+{
+	if (g->service->kind->step(g))
+		remove_guest(g);
+	else if (g->closing && !g->reason)
+		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "closed by the control socket");
+}
+
+static void on_changed(struct conn *c, void *owner)
+{
+	(void)c;
+	step(owner);
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *w, int events)
+{
+	struct service *v = w->data;
+
+	(void)loop;
+	(void)events;
+	while (v->soon) {
+		struct guest *g = v->soon;
+
+		not_soon(g);
+		step(g);
+	}
+	if (v->kind->turn)
+		v->kind->turn(v);
+	consider_end(v);
+}
+
+void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason)
+{
+	if (!g->reason)
+		g->reason = reason;
+	conn_wake(g->conn);
+	session_abort(&g->conn->session, code, error, reason);
+	conn_update(g->conn);
+	service_soon(g);
+}
+
+/* ---- from the server ---- */
+
+static const char *judge(struct server *srv, struct conn *c)
+{
+	static char why[JUDGE_TEXTMAX]; /* lives until the verdict is used, one at a time */
+	struct service *v = srv->owner;
+
+	return judge_client_verdict(&v->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
+}
+
+static const struct trust_entry *entry_of(const struct service *v, const struct conn *c)
+{
+	const struct session_peer *peer = session_peer(&c->session);
+
+	return peer->has_key && c->session.protocol.dh == DH_25519 ? trust_authorized_find(&v->judge.list, peer->key) : NULL;
+}
+
+static int64_t sessions_of(const struct service *v, const uint8_t x25519[KEY_BYTES])
+{
+	int64_t n = 0;
+
+	for (const struct guest *g = v->first; g; g = g->next)
+		n += memcmp(session_peer(&g->conn->session)->key, x25519, KEY_BYTES) == 0;
+	return n;
+}
+
+static const char *full(struct server *srv, struct conn *c)
+{
+	const struct service *v = srv->owner;
+	const struct trust_entry *entry = entry_of(v, c);
+
+	if (v->o->max_clients > 0 && v->count >= v->o->max_clients)
+		return "--max-clients is reached";
+	if (entry && entry->rule.max_clients > 0 && sessions_of(v, entry->x25519) >= entry->rule.max_clients)
+		return "max-clients= of its key is reached";
+	return NULL;
+}
+
+static struct guest *new_guest(struct service *v, struct conn *c)
+{
+	const struct trust_entry *entry = entry_of(v, c);
+	struct guest *g = calloc(1, sizeof *g);
+
+	if (!g || !(g->label = strdup(entry ? entry->label : "")) ||
+	    (entry && entry->rule.rate > 0 && conn_limit(c, entry->rule.rate) < 0)) {
+		if (g)
+			free(g->label);
+		free(g);
+		return NULL;
+	}
+	g->service = v;
+	g->conn = c;
+	g->entry = entry;
+	g->since = clock_ms();
+	return g;
+}
+
+static void on_ready(struct server *srv, struct conn *c)
+{
+	struct service *v = srv->owner;
+	struct guest *g = new_guest(v, c);
+	struct error e = {0};
+	struct figures_who who;
+	char text[KEYTEXT_MAX];
+
+	if (!g) {
+		log_error("%s: out of memory", c->peer);
+		server_left(srv, c);
+		conn_free(c);
+		return;
+	}
+	join(v, g);
+	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
+	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	who = roster_who(g);
+	events_connect(v->hosting.events, &who);
+	notify_clients(&v->hosting.notify, v->count);
+	c->thrifty = true;
+	conn_own(c, on_changed, g);
+	if (v->kind->open && v->kind->open(g, &e) < 0) {
+		log_error("%llu: %s: %s", (unsigned long long)g->id, c->peer, e.text);
+		service_send_away(g, CLOSE_OUTPUT, ERROR_IO, "it could not be served");
+	}
+	g->entry = NULL; /* a reload would take it away */
+	service_soon(g);
+}
+
+static void on_failed(struct server *srv, struct conn *c)
+{
+	const struct error *e = session_error(&c->session);
+	struct service *v = srv->owner;
+
+	v->failed++;
+	events_failed(v->hosting.events, c);
+	if (e->code == ERROR_AUTH)
+		log_warn("%s: %s", c->peer, e->text);
+	else
+		log_info(1, "%s: %s", c->peer, e->text);
+}
+
+/* ---- the end ---- */
+
+static void cut_all(struct service *v)
+{
+	for (struct guest *g = v->first; g; g = g->next) {
+		conn_wake(g->conn);
+		session_hurry(&g->conn->session, HURRY_MS);
+		session_abort(&g->conn->session, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "shut down");
+		v->cut |= session_error(&g->conn->session)->code != ERROR_OK;
+		if (!g->reason)
+			g->reason = "shut down";
+		conn_update(g->conn);
+		service_soon(g);
+	}
+}
+
+static void on_drained(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	cut_all(w->data);
+}
+
+void service_close(struct guest *g)
+{
+	g->closing = true;
+	service_soon(g);
+}
+
+void service_leave(struct guest *g)
+{
+	if (g->leaving)
+		return;
+	g->leaving = true;
+	if (g->service->kind->leave)
+		g->service->kind->leave(g);
+	service_soon(g);
+}
+
+void service_drain(struct service *v)
+{
+	if (v->draining)
+		return;
+	v->draining = true;
+	hosting_stopping(&v->hosting, v->signal ? strsignal(v->signal) : "asked for by the control socket", v->count);
+	server_stop(&v->server);
+	for (struct guest *g = v->first; g; g = g->next)
+		service_leave(g);
+	if (v->o->drain_ms > 0) {
+		ev_timer_set(&v->drain_timer, (double)v->o->drain_ms / 1000, 0.);
+		ev_timer_start(v->loop, &v->drain_timer);
+	}
+}
+
+/* Without a terminal, a hang-up means that files have changed. */
+static bool means_reload(const struct service *v, int number)
+{
+	return number == SIGHUP && !v->stream.ep->interactive;
+}
+
+/* The first one lets sessions finish for a while, the second closes them, a third just leaves. */
+static void on_signal(int number, void *owner)
+{
+	struct service *v = owner;
+	struct error e = {0};
+
+	if (means_reload(v, number)) {
+		(void)service_reload(v, &e);
+		return;
+	}
+	if (v->signal == 0) {
+		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
+		v->signal = number;
+		service_drain(v);
+	} else if (!v->cut) {
+		ev_timer_stop(v->loop, &v->drain_timer);
+		cut_all(v);
+		v->cut = true;
+	} else
+		ev_break(v->loop, EVBREAK_ALL);
+	v->signal = number;
+}
+
+static int outcome(const struct service *v)
+{
+	if (v->kind->over && v->kind->over((struct service *)v))
+		return v->kind->status((struct service *)v);
+	if (v->cut || (v->signal && v->signal != SIGTERM))
+		return 128 + (v->signal ? v->signal : SIGTERM);
+	return 0;
+}
+
+/* ---- set-up ---- */
+
+static int confine(struct service *v, struct error *e)
+{
+	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread};
+
+	if (v->server.listeners.unix_path[0] != '\0')
+		needs.removal = v->server.listeners.unix_path;
+	if (v->kind->confine)
+		v->kind->confine(v, &needs);
+	return stream_confine(&v->stream, needs, e);
+}
+
+static void on_usr1(void *owner)
+{
+	roster_print(owner, -1);
+}
+
+static int open_control(struct service *v, struct error *e)
+{
+	if (!v->o->control && v->hosting.control_fd < 0)
+		return 0;
+	v->control = control_open(v, v->o->control, v->hosting.control_fd, e);
+	return v->control ? 0 : -1;
+}
+
+static int settle(struct service *v, struct error *e)
+{
+	if (hosting_settle(&v->hosting, &v->server.listeners, e) < 0)
+		return -1;
+	control_rooted(v->control, v->o->root);
+	v->reread = v->judge.everyone ? NULL : privileges_path(v->o->root, v->judge.path);
+	return confine(v, e);
+}
+
+static int setup(struct service *v, struct error *e)
+{
+	const struct listener_options *o = v->o;
+	struct server *srv = &v->server;
+
+	socket_raise_limit();
+	srv->loop = v->loop;
+	srv->owner = v;
+	srv->pool = &v->pool;
+	srv->most = SERVER_PENDING_MANY;
+	srv->max_per_ip = o->max_per_ip;
+	rate_init(&srv->handshakes, (uint64_t)o->handshake_rate, (uint64_t)o->handshake_rate, clock_ms());
+	srv->buffers = CONN_WORKBUF;
+	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
+	srv->config.wire = o->wire;
+	srv->config.raw_protocol = o->raw_protocol;
+	if (stream_open(&v->stream, v->loop, &o->stream, v->kind->no_stdio, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
+		return -1;
+	srv->config.messages = !v->kind->no_stdio;
+	srv->config.handshake.allowed = o->allowed;
+	srv->config.handshake.allowed_count = o->allowed_count;
+	v->stream.asked = on_usr1;
+	v->stream.owner = v;
+	if (hosting_open(&v->hosting, v->loop, o, &srv->listeners, e) < 0)
+		return -1;
+	ev_prepare_init(&v->prepare, on_prepare);
+	ev_timer_init(&v->drain_timer, on_drained, 0., 0.);
+	v->prepare.data = v->drain_timer.data = v;
+	ev_prepare_start(v->loop, &v->prepare);
+	if (v->kind->start && v->kind->start(v, e) < 0)
+		return -1;
+	if (server_start(srv, e) < 0 || open_control(v, e) < 0)
+		return -1;
+	signals_start(&v->signals, v->loop, on_signal, v);
+	if (settle(v, e) < 0)
+		return -1;
+	announce_people(o, &srv->listeners);
+	hosting_ready(&v->hosting, &srv->listeners);
+	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
+}
+
+int service_run(struct listener_options *o, const struct service_kind *kind)
+{
+	struct service v = {
+	    .o = o, .kind = kind, .loop = ev_default_loop(EVFLAG_NOENV), .judge = o->judge, .since = clock_ms()};
+	struct error e = {0};
+	int status;
+
+	memset(&o->judge.list, 0, sizeof o->judge.list); /* ours now */
+	if (setup(&v, &e) < 0) {
+		log_error("%s", e.text);
+		status = error_status(e.code);
+	} else {
+		ev_run(v.loop, 0);
+		status = outcome(&v);
+		signals_stop(&v.signals);
+	}
+	while (v.first)
+		remove_guest(v.first);
+	if (o->stream.stats != REPORT_NONE)
+		roster_print(&v, status);
+	hosting_close(&v.hosting, &v.gone, v.next_id, clock_ms() - v.since, status);
+	control_close(v.control);
+	ev_timer_stop(v.loop, &v.drain_timer);
+	ev_prepare_stop(v.loop, &v.prepare);
+	if (kind->stop)
+		kind->stop(&v);
+	stream_close(&v.stream);
+	server_free(&v.server);
+	bufpool_free(&v.pool);
+	trust_free(&v.judge.list);
+	return status;
+}

@@ -1,0 +1,118 @@
+#include "switchboard.h"
+
+#include <stdlib.h>
+
+#include "board.h"
+
+struct board *board_of(const struct guest *g)
+{
+	return g->service->place;
+}
+
+uint64_t switchboard_dropped(const struct guest *g)
+{
+	const struct seat *s = g->place;
+
+	return s ? s->dropped : 0;
+}
+
+static int start(struct service *v, struct error *e)
+{
+	struct board *b = calloc(1, sizeof *b);
+
+	if (!b)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
+	v->place = b;
+	b->service = v;
+	b->ep = v->stream.ep;
+	b->framing = v->o->framing;
+	board_stdio_start(b);
+	return 0;
+}
+
+static void stop(struct service *v)
+{
+	struct board *b = v->place;
+
+	if (!b)
+		return;
+	board_stdio_stop(b);
+	free(b);
+	v->place = NULL;
+}
+
+static int open_seat(struct guest *g, struct error *e)
+{
+	/* A key that is for one thing only is for no other. */
+	if (g->entry && (g->entry->rule.command || g->entry->rule.forward))
+		return error_set(e, ERROR_AUTH, BLAME_PEER, "its key is only for %s (authorized_keys line %u)",
+		    g->entry->rule.command ? "a command" : "a backend", g->entry->line);
+	g->place = calloc(1, sizeof(struct seat));
+	return g->place ? 0 : error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
+}
+
+static void close_seat(struct guest *g)
+{
+	struct board *b = board_of(g);
+	struct seat *s = g->place;
+
+	if (!s)
+		return;
+	board_set_full(b, s, false);
+	board_set_waiting(g, false);
+	if (s->ended && !g->conn->session.receipt_want)
+		b->ended--;
+	message_clear(&s->queue);
+	partial_clear(&s->partial);
+	free(s);
+	g->place = NULL;
+}
+
+static bool step(struct guest *g)
+{
+	struct session *session = &g->conn->session;
+	struct seat *s = g->place;
+
+	if (!s)
+		return true;
+	board_take(g, s);
+	board_send(g, s);
+	conn_update(g->conn);
+	/* What was sent has made room; fairly, after the others. */
+	if ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g)))
+		service_soon(g);
+	return (session_state(session) & SESSION_CLOSED) != 0;
+}
+
+static void turn(struct service *v)
+{
+	board_watch_input(v->place);
+}
+
+static bool over(struct service *v)
+{
+	const struct board *b = v->place;
+
+	return b->failed;
+}
+
+static int status(struct service *v)
+{
+	const struct board *b = v->place;
+
+	return b->status;
+}
+
+const struct service_kind switchboard_kind = {
+    .start = start,
+    .stop = stop,
+    .open = open_seat,
+    .step = step,
+    .close = close_seat,
+    .tell = board_say,
+    .tell_all = board_say_all,
+    .missed = switchboard_dropped,
+    .turn = turn,
+    .over = over,
+    .status = status,
+};

@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2034,SC2153,SC2154 # stories set status and names of files for each other
+#
+# Goal of this story (vault-listen -k and thousands):
+# - idle clients cost a few kilobytes each and no CPU; what is sent to all reaches all of them;
+# - a fleet that comes at once is let in, all of it;
+# - people who hold connections without using them are in nobody's way;
+# - clients that die leave nothing behind.
+# (In a soak run with the full numbers.)
+
+load helper
+load endings
+load sessions
+
+setup() {
+	vt_setup
+	people
+	AT=$PWD/sock
+	echo "$AT $SERVER_KEY" >"$CLIENT_DIR/known_hosts"
+}
+
+instrumented() { [ -n "$VT_WRAP" ] || grep -q __asan_init "$VT_BIN/vault-listen"; }
+rss_anon() { awk '/^RssAnon/ { print $2 }' "/proc/$LISTEN_PID/status"; }
+ticks() { awk '{ print $14 + $15 }' "/proc/$LISTEN_PID/stat"; }
+descriptors() { find "/proc/$LISTEN_PID/fd" -mindepth 1 2>/dev/null | wc -l; }
+descriptors_are() { [ "$(descriptors)" = "$1" ]; }
+
+# swarm COUNT ARGS...: in the background; what it says is in swarm.out.
+swarm() {
+	local n=$1
+	shift
+	[ -e stay ] || hold stay
+	: >swarm.out
+	spawn "$VT_BUILD/tests/swarm" --to "$LISTEN_PATH" --count "$n" "$@" <stay >swarm.out 2>swarm.err
+	SWARM_PID=$SPAWN_PID
+}
+
+event() { jq -e --arg e "$1" "select(.event == \$e) | $2" swarm.out >/dev/null; }
+
+# Files that can be open bound the number.
+crowd() {
+	local n hard
+	n=$(soak 300 10000)
+	[ -z "$VT_WRAP" ] || n=30
+	hard=$(ulimit -H -n)
+	[ "$hard" = unlimited ] || [ "$hard" -gt $((n + 100)) ] || n=$((hard - 100))
+	echo "$n"
+}
+
+@test "a crowd that is idle: a few kilobytes each, no CPU; a word to all reaches all" {
+	local n before
+	n=$(crowd)
+	hold all
+	LISTEN_STDIN=all serve -k --anonymous --quiet
+	before=$(rss_anon)
+	swarm "$n" --expect 6
+	eventually 60 event connected "(.count == $n and .failed == 0)"
+	echo "RssAnon of $n: $(rss_anon) kB, before $before kB"
+	instrumented || [ $(($(rss_anon) - before)) -le $((n * 65536 / 10000 + 1024)) ]
+	before=$(ticks)
+	idle 2000
+	instrumented || [ $(($(ticks) - before)) -le 40 ]
+	release all 'hello!'
+	eventually 60 event received ".count == $n"
+	ended "$SWARM_PID" 0 swarm swarm.err
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+}
+
+@test "a fleet that comes at once: none fails" {
+	local n
+	n=$(soak 200 1000)
+	[ -z "$VT_WRAP" ] || n=30
+	serve -k --anonymous --quiet
+	swarm "$n" --parallel "$n" --short
+	ended "$SWARM_PID" 0 swarm swarm.err
+	event connected "(.count == $n and .failed == 0)"
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+}
+
+@test "connections that are held, dripped into, or left in the middle of a hello or a frame are in nobody's way" {
+	local start
+	find_python socket
+	"$VT_BUILD/tests/pattern" 5M 1 >data
+	serve -k -w "$(ms 3000)"
+	start=$(descriptors)
+	spawn "$PYTHON" - "$LISTEN_PATH" "$(soak 60 500)" <<-'END' >held
+		import socket, sys, time
+		held = []
+		for i in range(int(sys.argv[2])):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    if i % 3 == 1:
+		        s.send(b"VLT1\x1cNoise_XX_25519_AESGCM_SHA5")
+		    held.append(s)
+		print("held", flush=True)
+		word = b"VLT1\x1cNoise_XX_25519_AESGCM_SHA512\x00\x20" + bytes(32)
+		for n in range(100):
+		    for s in held[2::3]:
+		        try:
+		            s.send(word[n % len(word):][:1])
+		        except OSError:
+		            pass
+		    time.sleep(0.1)
+	END
+	eventually 10 vt_has_line held
+	CLIENT_STDIN=data client "$AT"
+	expect_status 0 vault-connect client.err
+	cmp data "$LISTEN_OUT"
+	# Dripping does not stretch the handshake's time.
+	eventually 20 descriptors_are "$start"
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+}
+
+@test "clients that are killed at random leave no descriptor behind" {
+	local end start i pids=() victim
+	draw_seed
+	serve -k
+	client "$AT"
+	start=$(descriptors)
+	end=$((SECONDS + $(soak 4 60)))
+	hold forever
+	while [ $SECONDS -lt $end ]; do
+		CLIENT_STDIN=forever CLIENT_STDOUT=/dev/null CLIENT_STDERR=/dev/null start_client "$AT"
+		pids+=("$CLIENT_PID")
+		if [ ${#pids[@]} -gt 8 ]; then
+			victim=$((RANDOM % ${#pids[@]}))
+			kill -KILL "${pids[victim]}"
+			wait_for "${pids[victim]}" 5
+			unset "pids[victim]"
+			pids=("${pids[@]}")
+		fi
+	done
+	for i in "${pids[@]}"; do kill -KILL "$i"; done
+	eventually 10 descriptors_are "$start"
+	client "$AT"
+	expect_status 0 vault-connect client.err
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+}

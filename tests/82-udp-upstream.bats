@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# Goal of this story: vault-udp and py-vault-udp, whose habits an independent peer imitates (tests/peers/udp_upstream.py;
+# its clocks run faster, so that keys expire while one looks):
+# - what py-vault-udp cannot do with itself works: all data in boxes, both ways, for as long as one likes;
+# - either side may be started first, and again; nothing is sent in clear, or believed, unless --opportunistic says so;
+# - the old format works, too.
+
+# shellcheck disable=SC2016 # the dollars belong to jq
+
+load helper
+load udp
+
+setup() {
+	udp_setup
+	SCALE=$((20 / (VT_SLOW > 4 ? 4 : VT_SLOW)))
+	LIFETIME=$((60 / SCALE))s
+	U=(--quiet --framing=lines --lifetime="$LIFETIME")
+}
+
+# boxed NAME: all that this Python peer got and sent was in boxes, but for key messages.
+all_boxed() {
+	none "$1" '.event == "message" and (.boxed | not)'
+	none "$1" '.event == "said" and (.boxed | not)'
+}
+
+@test "both ways over three lifetimes of the keys: every message arrives, in a box" {
+	local n=40 i
+	upstream u --scale "$SCALE"
+	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	tell u "send $n u 0.3"
+	for ((i = 0; i < n; i++)); do
+		tell a "a$i"
+		sleep 0.3
+	done
+	eventually 30 said u '.event == "sent"'
+	arrives a.out $n
+	arrives u.recv $n
+	for ((i = 0; i < n; i++)); do echo "u$i"; done | diff - a.out
+	for ((i = 0; i < n; i++)); do echo "a$i"; done | diff - u.recv
+	all_boxed u
+	none u '.event == "expired"'
+}
+
+@test "py-vault-udp is started again: heard again, still only in boxes" {
+	upstream u --scale "$SCALE"
+	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	tell u 'say one'
+	arrives a.out 1
+	tell u renew
+	eventually 30 said u '.event == "renewed"'
+	eventually 60 asked_again u
+	tell u 'say two'
+	tell a three
+	arrives a.out 2 60
+	arrives u.recv 1 60
+	assert_equal "$(cat a.out u.recv)" $'one\ntwo\nthree'
+	all_boxed u
+}
+
+asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | index("keys")' "$1.events" >/dev/null; }
+
+@test "vault-udp is started again: py-vault-udp keeps the old key until it expires, then they talk" {
+	local port
+	upstream u --scale "$SCALE"
+	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
+	port=${PORT[a]}
+	tell u "peer 127.0.0.1 $port"
+	eventually 30 said u '.event == "keys"'
+	tell a one
+	arrives u.recv 1
+	stop a KILL
+	UDP_AT=127.0.0.1:$port udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
+	tell a two
+	arrives u.recv 2 60
+	tell u 'say three'
+	arrives a.out 1 60
+	assert_equal "$(cat u.recv a.out)" $'one\ntwo\nthree'
+	none u '.event == "message" and (.boxed | not)'
+}
+
+@test "nothing is sent in clear to a peer whose keys are not there, and what comes in clear is not believed" {
+	relay r --to 127.0.0.1:9 --sniff SECRET
+	upstream u --scale "$SCALE"
+	upstream v --clear
+	udp a "${U[@]}" -w 3s "127.0.0.1:${PORT[r]}" "127.0.0.1:${PORT[u]}" "127.0.0.1:${PORT[v]}"
+	tell a SECRET
+	# v talks in clear and takes it, too.
+	tell v "peer 127.0.0.1 ${PORT[a]}"
+	tell v 'say believe me'
+	eventually 20 said v '.event == "said"'
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	tell u 'say in a box'
+	arrives a.out 1
+	assert_equal "$(cat a.out)" 'in a box'
+	arrives u.recv 1
+	assert_equal "$(cat u.recv)" SECRET
+	stop r
+	jq -e '.found == 0 and .up.received > 0' r.json
+	none u '.event == "message" and (.boxed | not)'
+	none v '.event == "message" and (.boxed | not)'
+}
+
+@test "--opportunistic: clear both ways, said loudly and marked in the events" {
+	upstream u --clear
+	udp a --framing=lines --opportunistic --events events "127.0.0.1:${PORT[u]}"
+	tell a 'to whom it may concern'
+	arrives u.recv 1
+	said u '.event == "message" and (.boxed | not)'
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	tell u 'say hello'
+	arrives a.out 1
+	grep -qi 'opportunistic\|unencrypted\|clear' a.err
+	jq -e -n '[inputs | select(.event == "message" and .encrypted == false)] | length == 1' events
+}
+
+@test "the old format, both ways, sealed" {
+	upstream u --v1 --scale "$SCALE"
+	relay r --to 127.0.0.1:9 --sniff SECRET
+	udp a "${U[@]}" --wire v1 -w 3s "127.0.0.1:${PORT[u]}" "127.0.0.1:${PORT[r]}"
+	tell a 'SECRET'
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	for i in {1..10}; do
+		tell a "a $i"
+		tell u "say u $i"
+	done
+	arrives u.recv 11
+	arrives a.out 10
+	stop r
+	jq -e '.found == 0 and .up.received > 0' r.json
+	{ echo SECRET; for i in {1..10}; do echo "a $i"; done; } | diff - u.recv
+	for i in {1..10}; do echo "u $i"; done | diff - a.out
+	none u '.event == "message" and (.boxed | not)'
+}
+
+@test "the old format between two vault-udp" {
+	udp a --quiet --framing=lines --wire v1
+	udp b --quiet --framing=lines --wire v1 "127.0.0.1:${PORT[a]}"
+	for i in {1..10}; do tell b "b $i"; done
+	arrives a.out 10
+	for i in {1..10}; do tell a "a $i"; done
+	arrives b.out 10
+	for i in {1..10}; do echo "b $i"; done | diff - a.out
+	for i in {1..10}; do echo "a $i"; done | diff - b.out
+}
+
+@test "no more than its limit of 100 a second goes to py-vault-udp, and nothing of a burst is lost" {
+	upstream u
+	seq -f 'line %g' 250 >burst
+	udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	cat burst >&"${TELL[a]}"
+	arrives u.recv 250
+	diff burst u.recv
+	none u '.event == "drop" and .why == "rate limit"'
+}
+
+@test "py-vault-udp's clock is half a second behind or 20 seconds ahead of ours" {
+	local skew
+	for skew in -0.5 20; do
+		upstream u --skew $skew
+		udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}"
+		tell u "peer 127.0.0.1 ${PORT[a]}"
+		eventually 30 said u '.event == "keys"'
+		tell u 'say u'
+		tell a a
+		arrives a.out 1
+		arrives u.recv 1
+		stop a
+		stop u
+	done
+}
+
+@test "what py-vault-udp cannot take is refused with the reason: no text, too large; the rest passes" {
+	upstream u
+	udp a --framing=lines "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 30 said u '.event == "keys"'
+	tell a one
+	tell a $'not \xff text'
+	tell a "$(head -c 3000 /dev/urandom | base64 -w 0)"
+	tell a 'zwei Äpfel'
+	arrives u.recv 2
+	assert_equal "$(cat u.recv)" $'one\nzwei Äpfel'
+	grep -q 'UTF-8' a.err
+	grep -q 'too large' a.err
+}
