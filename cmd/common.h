@@ -85,6 +85,8 @@ int common_opt_size(const struct common_args *a, uint64_t *out, uint64_t min, ui
 int common_opt_port(const struct common_args *a, uint16_t *out, bool zero);
 /* A descriptor from 3 up, which must be open. */
 int common_opt_fd(const struct common_args *a, int *out);
+/* The same for one that is read: 0 is allowed. */
+int common_opt_input(const struct common_args *a, int *out);
 
 /* ---- output and exit ---- */
 

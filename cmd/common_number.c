@@ -148,14 +148,24 @@ int common_opt_port(const struct common_args *a, uint16_t *out, bool zero)
 	return common_port(out, a->value, zero, why) ? common_bad(a, why) : 0;
 }
 
-int common_opt_fd(const struct common_args *a, int *out)
+static int common_fd(const struct common_args *a, int *out, int least)
 {
 	int64_t fd = -1;
 
-	if (common_opt_int(a, &fd, 3, 65535))
+	if (common_opt_int(a, &fd, least, 65535))
 		return COMMON_USAGE;
 	if (fcntl((int)fd, F_GETFD) < 0)
 		return common_bad(a, "this descriptor is not open");
 	*out = (int)fd;
 	return 0;
+}
+
+int common_opt_fd(const struct common_args *a, int *out)
+{
+	return common_fd(a, out, 3);
+}
+
+int common_opt_input(const struct common_args *a, int *out)
+{
+	return common_fd(a, out, 0);
 }

@@ -17,6 +17,7 @@
 #define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
+#define ARGS_CREDENTIAL "vault-tools.identity"
 
 int stream_args_version(const char *prog)
 {
@@ -30,6 +31,7 @@ void stream_args_init(struct stream_args *s)
 {
 	memset(s, 0, sizeof *s);
 	s->socket.family = AF_UNSPEC;
+	s->from = PASSPHRASE_NONE;
 	s->stream.handshake_ms = HANDSHAKE_MS;
 	s->stream.message_ms = MESSAGE_MS;
 	s->stream.keepalive_ms = KEEPALIVE_MS;
@@ -89,6 +91,23 @@ static int take_sandbox(struct stream_args *s, const struct common_args *a)
 	return common_usage(a->prog, "--sandbox: '%s' is none of auto, require, off", a->value);
 }
 
+static int take_keys(struct stream_args *s, int option, const struct common_args *a)
+{
+	switch (option) {
+	case 'i':
+		s->identity_file = a->value;
+		return 0;
+	case ARGS_PSK_FILE:
+		s->psk_file = a->value;
+		return 0;
+	case ARGS_PASSPHRASE_FD:
+		return common_opt_input(a, &s->from.fd);
+	default:
+		s->from.file = a->value;
+		return *a->value ? 0 : common_bad(a, "the name is empty");
+	}
+}
+
 int stream_args_take(struct stream_args *s, int option, const struct common_args *a)
 {
 	switch (option) {
@@ -110,11 +129,10 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_KEEP_ALIVE:
 		return common_opt_duration(a, &s->stream.keepalive_ms);
 	case 'i':
-		s->identity_file = a->value;
-		return 0;
 	case ARGS_PSK_FILE:
-		s->psk_file = a->value;
-		return 0;
+	case ARGS_PASSPHRASE_FILE:
+	case ARGS_PASSPHRASE_FD:
+		return take_keys(s, option, a);
 	case ARGS_PROTOCOL:
 		return take_protocol(s, a);
 	case ARGS_ANONYMOUS:
@@ -171,6 +189,7 @@ int stream_args_check(const struct common_args *a)
 	    {ARGS_SEND_ONLY, 'o', "--send-only", "--output"},
 	    {ARGS_PROGRESS, ARGS_NO_PROGRESS, "--progress", "--no-progress"},
 	    {'v', ARGS_QUIET, "--verbose", "--quiet"},
+	    {ARGS_PASSPHRASE_FILE, ARGS_PASSPHRASE_FD, "--passphrase-file", "--passphrase-fd"},
 	    {ARGS_LOG_JSON, ARGS_PROGRESS, "--log-json", "--progress"},
 	};
 
@@ -195,20 +214,22 @@ int stream_args_wire(struct stream_args *s, const struct common_args *a, const s
 	return 0;
 }
 
-/* -i, else the default file if there is one, else a key that lives as long as this process. */
+/* -i, else the service manager's, else the default file if there is one, else a key that lives as long as
+ * this process. */
 static int load_identity(struct stream_args *s, bool throwaway, struct error *e)
 {
 	char path[KEYFILE_PATH_MAX];
 
 	if (s->identity_file)
-		return keyfile_read_secret(&s->identity, NULL, s->identity_file, e);
+		return keyfile_read_secret(&s->identity, NULL, s->identity_file, &s->from, e);
 	if (!throwaway) {
 		struct error no_home = {0};
 
 		/* Only one that is not there may be done without: what cannot be reached is an error. */
-		if (keyfile_path(path, "identity", &no_home) == 0 &&
-		    (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)))
-			return keyfile_read_secret(&s->identity, NULL, path, e);
+		if (keyfile_credential(path, ARGS_CREDENTIAL) ||
+		    (keyfile_path(path, "identity", &no_home) == 0 &&
+			(access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))))
+			return keyfile_read_secret(&s->identity, NULL, path, &s->from, e);
 	}
 	s->identity = secret_alloc(sizeof *s->identity);
 	if (!s->identity)
@@ -221,13 +242,14 @@ static int load_identity(struct stream_args *s, bool throwaway, struct error *e)
 
 int stream_args_load(struct stream_args *s, bool throwaway, struct error *e)
 {
-	if (load_identity(s, throwaway, e) < 0)
-		return -1;
-	if (s->psk_file && keyfile_read_psk(&s->psk, s->psk_file, e) < 0)
-		return -1;
+	int rc = load_identity(s, throwaway, e);
+
+	if (rc == 0 && s->psk_file)
+		rc = keyfile_read_psk(&s->psk, s->psk_file, &s->from, e);
+	passphrase_free(&s->from);
 	s->stream.identity = s->identity;
 	s->stream.psk = s->psk;
-	return 0;
+	return rc;
 }
 
 void stream_args_free(struct stream_args *s)

@@ -5,6 +5,7 @@
 #define STREAM_ARGS_H
 
 #include "common.h"
+#include "run/passphrase.h"
 #include "run/socket.h"
 #include "run/stream.h"
 
@@ -28,6 +29,8 @@ enum {
 	ARGS_RATE_LIMIT,
 	ARGS_MAX_MESSAGE,
 	ARGS_SANDBOX,
+	ARGS_PASSPHRASE_FILE,
+	ARGS_PASSPHRASE_FD,
 	ARGS_OWN,
 };
 
@@ -48,6 +51,8 @@ enum {
 	    {"rate-limit", required_argument, NULL, ARGS_RATE_LIMIT}, \
 	    {"max-message-size", required_argument, NULL, ARGS_MAX_MESSAGE}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
+	    {"passphrase-file", required_argument, NULL, ARGS_PASSPHRASE_FILE}, \
+	    {"passphrase-fd", required_argument, NULL, ARGS_PASSPHRASE_FD}, \
 	    {"sandbox", required_argument, NULL, ARGS_SANDBOX}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}
 
 #define ARGS_HELP_NETWORK \
@@ -61,7 +66,10 @@ enum {
 #define ARGS_HELP_KEYS \
 	"  -i, --identity FILE         own secret key (default: ~/.config/vault-tools/identity, if it\n" \
 	"                              exists; otherwise a throw-away one)\n" \
-	"      --psk-file FILE         pre-shared key that the peer must have, too\n"
+	"      --psk-file FILE         pre-shared key that the peer must have, too\n" \
+	"      --passphrase-file FILE  the first line of FILE unlocks these keys, if they are locked\n" \
+	"                              (otherwise it is asked for on the terminal)\n" \
+	"      --passphrase-fd N       the same from descriptor N\n"
 #define ARGS_HELP_WIRE \
 	"      --wire NAME             vault1 (default), or vault-tcp to talk to Vault TCP in Python:\n" \
 	"                              nothing confirms delivery there\n"
@@ -96,6 +104,7 @@ struct stream_args {
 	bool anonymous, quiet;
 	bool many; /* a listener for many clients, whose messages are limited */
 	int verbosity;
+	struct passphrase from;
 	struct key *identity, *psk; /* guarded memory, owned */
 };
 

@@ -393,7 +393,7 @@ static int load_identity(struct udp_args *u, struct error *e)
 	struct error no_home = {0};
 
 	if (u->identity_file || (keyfile_path(path, "identity", &no_home) == 0 && access(path, F_OK) == 0)) {
-		if (keyfile_read_secret(&u->identity, NULL, u->identity_file ? u->identity_file : path, e) < 0)
+		if (keyfile_read_secret(&u->identity, NULL, u->identity_file ? u->identity_file : path, NULL, e) < 0)
 			return -1;
 		if (u->identity->form == KEY_SECRET)
 			return 0;

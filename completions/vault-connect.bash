@@ -20,7 +20,7 @@ _vault_connect() {
 		mapfile -t COMPREPLY < <(compgen -W 'new strict any' -- "$cur")
 		return
 		;;
-	-i | --identity | --psk-file | --code-file | --known-hosts | -o | --output)
+	-i | --identity | --psk-file | --passphrase-file | --code-file | --known-hosts | -o | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -65,7 +65,7 @@ _vault_connect() {
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --anonymous --code --code-file --code-fd --remember --copy-id --protocol -L --local --drain --ready-fd -s --source \
+		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --passphrase-file --passphrase-fd --anonymous --code --code-file --code-fd --remember --copy-id --protocol -L --local --drain --ready-fd -s --source \
 		    -p --source-port --retry --retry-delay --exec-status -z --probe --json -4 -6 -n -w --handshake-timeout \
 		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
 		    --wire --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose \

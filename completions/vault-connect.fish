@@ -12,6 +12,8 @@ complete -c vault-connect -l code-file -r -F -d 'Read the one-time code from FIL
 complete -c vault-connect -l code-fd -x -d 'Read the one-time code from descriptor N'
 complete -c vault-connect -l remember -d "With a code: remember each other's keys"
 complete -c vault-connect -l copy-id -d 'With a code: only have the keys remembered'
+complete -c vault-connect -l passphrase-file -r -F -d 'Unlock these keys with the first line of a file'
+complete -c vault-connect -l passphrase-fd -x -d 'The same from a descriptor'
 complete -c vault-connect -l anonymous -d 'Show no identity: a throw-away key'
 complete -c vault-connect -l protocol -x -a 'XX IK XXpsk3 NN NNpsk0 IX' -d 'Noise protocol name or pattern'
 complete -c vault-connect -s L -l local -r -F -d 'Listen here, without encryption'

@@ -10,24 +10,26 @@ _vault_keygen() {
 	fi
 	case $prev in
 	--import | --export)
-		mapfile -t COMPREPLY < <(compgen -W 'raw hex base64 wireguard' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'raw hex base64 wireguard pem openssh age minisign signify' -- "$cur")
 		return
 		;;
 	--part)
 		mapfile -t COMPREPLY < <(compgen -W 'ed25519 x25519' -- "$cur")
 		return
 		;;
-	-f | --file | --check)
+	-f | --file | --check | --passphrase-file)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-C | --comment)
+	-C | --comment | --passphrase-fd | -F | --find | -R | --remove)
 		COMPREPLY=()
 		return
 		;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -y --public -l --fingerprint --check
+	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -N --passphrase -p --change-passphrase
+		--passphrase-file --passphrase-fd -y --public -l --fingerprint -v --verbose
+		-F --find -R --remove -H --hide-names --check
 		--psk --import --export --part --force --json -h --help -V --version' -- "$cur")
 }
 

@@ -19,7 +19,7 @@ _vault_listen() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
-	--control | --events | -a | --authorized-keys | -i | --identity | --psk-file | -o | --output)
+	--control | --events | -a | --authorized-keys | -i | --identity | --psk-file | --passphrase-file | -o | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -82,7 +82,7 @@ _vault_listen() {
 	esac
 	if [[ $cur == -* ]]; then
 		for word in -k --keep-open --hub --echo --framing --tag --slow -m --max-clients --max-per-ip \
-		    --handshake-rate -e --exec -c --sh-exec --forward -a --authorized-keys --anonymous --code --remember -i --identity --psk-file --protocol --max-failures \
+		    --handshake-rate -e --exec -c --sh-exec --forward -a --authorized-keys --anonymous --code --remember -i --identity --psk-file --passphrase-file --passphrase-fd --protocol --max-failures \
 		    --control --events --event-messages --user --chroot --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
 		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
 		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \

@@ -416,9 +416,13 @@ PUBLIC=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
 		--import hex --export hex|--import and --export cannot be used together
 		-f - --json|-f - and --json cannot be used together
 		--export raw --json|--export raw and --json cannot be used together
-		--export pem|--export: 'pem' is none of raw, hex, base64, wireguard
+		--export pgp|--export: 'pgp' is none of raw, hex, base64, wireguard, pem, openssh, age, minisign, signify
 		--export hex --part dsa|--part: 'dsa' is neither ed25519 nor x25519
-		--export wireguard --part ed25519|--part: WireGuard has no ed25519 keys
+		--export wireguard --part ed25519|--part: wireguard has no ed25519 keys
+		--export age --part ed25519|--part: age has no ed25519 keys
+		--import openssh --part x25519|--part: openssh has no x25519 keys
+		--export signify|--export signify is for public keys only: add -y
+		--psk --import pem|--import and --psk cannot be used together
 		--part x25519|--part needs --import or --export
 		--psk --export hex|--psk --export needs -f FILE, the key to be exported
 		-l -C me|-C and -l cannot be used together

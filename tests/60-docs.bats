@@ -309,7 +309,15 @@ identities() {
 	run -0 bash -c "$(recipe keys-show)"
 	assert_output --regexp "^([a-z2-7]{4}-){5}[a-z2-7]{4} $(cat printed)\$"
 	vault-keygen -f alice -C alice >/dev/null
+	(umask 077 && echo 'far away' >secret.txt)
+	bash -c "$(recipe keys-passphrase)"
+	bounded 20 vault_keygen --check vacation --passphrase-file secret.txt | grep 'locked with a passphrase'
 	bash -c "$(recipe keys-authorize)"
+	cp alice.pub carol.pub && vault-keygen -y -f carol.pub --export openssh >carol.ssh && mv carol.ssh carol.pub
+	cp "$CONFIG/authorized_keys" before
+	bash -c "$(recipe keys-ssh)"
+	diff <(cat before alice.pub) "$CONFIG/authorized_keys"
+	cp before "$CONFIG/authorized_keys"
 	cp "$CONFIG/identity.pub" here/server.pub
 	receiver "$(recipe file-receive)"
 	run bounded 30 bash -c "cd here && $(recipe keys-pin)"

@@ -71,7 +71,7 @@ crowd() {
 	local n
 	n=$(soak 200 1000)
 	[ -z "$VT_WRAP" ] || n=30
-	serve -k --anonymous --quiet
+	serve -k --anonymous --quiet -w 60s
 	swarm "$n" --parallel "$n" --short
 	ended "$SWARM_PID" 0 swarm swarm.err
 	event connected "(.count == $n and .failed == 0)"

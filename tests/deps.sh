@@ -88,6 +88,14 @@ need_test() {
 	need_tool socat socat
 	need_tool zsh zsh
 	need_tool fish fish
+	need_tool strace strace
+	# The other owners of the keys that are converted.
+	need_tool openssl openssl
+	need_tool ssh-keygen openssh-client
+	need_tool wg wireguard-tools
+	need_tool age age
+	need_tool minisign minisign
+	have signify || need_tool signify-openbsd signify-openbsd
 	[ "$(uname)" != Linux ] || need_iproute
 }
 

@@ -5,7 +5,8 @@
 
 #include "secret.h"
 
-const char *const keyformat_names[FORMAT_COUNT] = {NULL, "raw", "hex", "base64", "wireguard"};
+const char *const keyformat_names[FORMAT_COUNT] = {NULL, "raw", "hex", "base64", "wireguard", "pem", "openssh",
+    "age", "minisign", "signify"};
 const char *const keyformat_parts[PART_COUNT] = {NULL, "ed25519", "x25519"};
 
 const char *keyformat_expected(enum key_format format)
@@ -46,7 +47,7 @@ void keyformat_encode(char out[KEYFORMAT_MAX], enum key_format format, const uin
 	out[0] = '\0';
 	if (format == FORMAT_HEX)
 		sodium_bin2hex(out, KEYFORMAT_MAX, key, KEY_BYTES);
-	else if (format != FORMAT_RAW)
+	else if (format == FORMAT_BASE64 || format == FORMAT_WIREGUARD)
 		sodium_bin2base64(out, KEYFORMAT_MAX, key, KEY_BYTES, sodium_base64_VARIANT_ORIGINAL);
 }
 

@@ -5,6 +5,8 @@
  *   hex        64 hexadecimal digits, either case
  *   base64     44 characters of RFC 4648 section 4, with padding
  *   wireguard  the same, as wg(8) reads and prints X25519 and pre-shared keys
+ *
+ * The others are more than those bytes: keyforeign.h.
  */
 #ifndef KEYFORMAT_H
 #define KEYFORMAT_H
@@ -23,6 +25,11 @@ enum key_format {
 	FORMAT_HEX,
 	FORMAT_BASE64,
 	FORMAT_WIREGUARD,
+	FORMAT_PEM,
+	FORMAT_OPENSSH,
+	FORMAT_AGE,
+	FORMAT_MINISIGN,
+	FORMAT_SIGNIFY,
 	FORMAT_COUNT,
 };
 
@@ -41,11 +48,11 @@ extern const char *const keyformat_parts[PART_COUNT];
 /* What the format looks like, for messages: "64 hexadecimal digits". */
 const char *keyformat_expected(enum key_format format);
 
-/* Exactly one key; the texts may end in one newline. 0, or -1 with ${out} wiped. */
+/* Exactly one key in one of the first four; the texts may end in one newline. 0, or -1 with ${out} wiped. */
 int keyformat_decode(uint8_t out[KEY_BYTES], enum key_format format, const void *text, size_t len)
     __attribute__((warn_unused_result));
 
-/* The text with its NUL (not for raw). */
+/* The text with its NUL (of hex, base64 and wireguard). */
 void keyformat_encode(char out[KEYFORMAT_MAX], enum key_format format, const uint8_t key[KEY_BYTES]);
 
 /* The bytes of one part of ${k}, the secret ones or with ${public} the public ones: Ed25519 secrets

@@ -234,23 +234,35 @@ int key_x25519_secret(uint8_t out[KEY_BYTES], const struct key *k)
 	}
 }
 
-int key_fingerprint(char out[FINGERPRINT_MAX], const struct key *k)
+int key_fingerprint_hash(uint8_t out[FINGERPRINT_HASH], const struct key *k)
 {
 	static const char label[] = "vault-tools fingerprint";
-	static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
 	crypto_generichash_state st;
-	uint8_t point[KEY_BYTES], hash[32];
+	uint8_t point[KEY_BYTES];
+	int rc;
+
+	memset(out, 0, FINGERPRINT_HASH);
+	rc = key_x25519_public(point, k);
+	if (rc)
+		return rc;
+	crypto_generichash_init(&st, NULL, 0, FINGERPRINT_HASH);
+	crypto_generichash_update(&st, (const uint8_t *)label, strlen(label));
+	crypto_generichash_update(&st, point, KEY_BYTES);
+	crypto_generichash_final(&st, out, FINGERPRINT_HASH);
+	return KEYTEXT_OK;
+}
+
+int key_fingerprint(char out[FINGERPRINT_MAX], const struct key *k)
+{
+	static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint8_t hash[FINGERPRINT_HASH];
 	size_t n = 0;
 	int rc;
 
 	memset(out, 0, FINGERPRINT_MAX);
-	rc = key_x25519_public(point, k);
+	rc = key_fingerprint_hash(hash, k);
 	if (rc)
 		return rc;
-	crypto_generichash_init(&st, NULL, 0, sizeof(hash));
-	crypto_generichash_update(&st, (const uint8_t *)label, strlen(label));
-	crypto_generichash_update(&st, point, KEY_BYTES);
-	crypto_generichash_final(&st, hash, sizeof(hash));
 	for (size_t i = 0; i < 24; i++) { /* 15 bytes are 24 groups of 5 bits */
 		size_t at = i * 5 / 8, shift = i * 5 % 8;
 		unsigned two = (unsigned)hash[at] << 8 | hash[at + 1];

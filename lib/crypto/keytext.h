@@ -57,6 +57,12 @@ int key_x25519_public(uint8_t out[KEY_BYTES], const struct key *k) __attribute__
 /* The X25519 secret key for Noise from vs1 (libsodium's conversion) or vxs1. */
 int key_x25519_secret(uint8_t out[KEY_BYTES], const struct key *k) __attribute__((warn_unused_result));
 
+#define FINGERPRINT_HASH 32
+
+/* What fingerprints are cut from: BLAKE2b-256("vault-tools fingerprint" || X25519 public key).
+ * As key_fingerprint(). */
+int key_fingerprint_hash(uint8_t out[FINGERPRINT_HASH], const struct key *k) __attribute__((warn_unused_result));
+
 /* Short text for eyes, of the X25519 public key, so the same whether a side knows the Ed25519 or
  * the X25519 form: base32 (lower case, no padding) of the first 15 bytes of
  * BLAKE2b-256("vault-tools fingerprint" || X25519 public key), six groups of four separated by '-'.

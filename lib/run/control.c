@@ -37,6 +37,16 @@ struct control {
 
 /* ---- one caller ---- */
 
+/* What nobody has read when a Unix socket is closed would be a reset there, and the answer lost. */
+static void discard_input(int fd)
+{
+	char rest[4096];
+
+	(void)shutdown(fd, SHUT_RD);
+	while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+		;
+}
+
 static void drop(struct caller *k)
 {
 	struct control *c = k->control;
@@ -47,6 +57,7 @@ static void drop(struct caller *k)
 	for (int i = 0; i < c->count; i++)
 		if (c->callers[i] == k)
 			c->callers[i] = c->callers[--c->count];
+	discard_input(k->fd);
 	close(k->fd);
 	partial_clear(&k->in);
 	partial_clear(&k->out);

@@ -1,15 +1,13 @@
 #include "identity.h"
 
 #include <pwd.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/secret.h"
 #include "printable.h"
-
-#define IMPORT_MAX 256 /* bytes: more than any format has */
 
 int identity_facts(struct identity_facts *f, const struct key *k, const char *comment, struct error *e)
 {
@@ -39,21 +37,36 @@ void identity_comment(char out[KEYFILE_COMMENT_MAX])
 	printable(out, KEYFILE_COMMENT_MAX, plain, strlen(plain));
 }
 
-/* "KEY COMMENT\n" */
-static int identity_line(char *out, size_t size, const struct key *k, const char *comment)
+void identity_now(char out[KEYFILE_CREATED_MAX])
 {
-	char text[KEYTEXT_MAX];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || strftime(out, KEYFILE_CREATED_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		out[0] = '\0';
+}
+
+/* "KEY COMMENT\n" */
+static int identity_line(char *out, size_t size, const struct key *k, const struct identity_new *how)
+{
+	const char *comment = how->comment ? how->comment : "";
+	char text[KEYTEXT_MAX], locked[KEYSEAL_TEXT_MAX];
+	bool secret = k->form != KEY_PUBLIC && k->form != KEY_XPUBLIC;
 	int n;
 
-	keytext_format(text, k);
-	n = snprintf(out, size, "%s%s%s\n", text, comment[0] ? " " : "", comment);
+	if (how->seal && secret)
+		keyseal_format(locked, how->seal);
+	else
+		keytext_format(text, k);
+	n = snprintf(out, size, "%s%s%s\n", how->seal && secret ? locked : text, comment[0] ? " " : "", comment);
 	secret_wipe(text, sizeof(text));
 	return n;
 }
 
-char *identity_text(const struct key *k, const char *comment)
+char *identity_text(const struct key *k, const struct identity_new *how)
 {
 	char *text = secret_alloc(IDENTITY_TEXT_MAX), public[KEYTEXT_MAX];
+	const char *locked = how->seal ? ", locked with a passphrase" : "";
 	struct key pub;
 	int n;
 
@@ -62,30 +75,31 @@ char *identity_text(const struct key *k, const char *comment)
 	if (key_public(&pub, k) == KEYTEXT_OK) {
 		keytext_format(public, &pub);
 		n = snprintf(text, IDENTITY_TEXT_MAX,
-		    "# vault-tools identity. Keep this file secret. Public key:\n# %s\n", public);
+		    "# vault-tools identity%s. Keep this file secret. Public key:\n# %s\n", locked, public);
 	} else {
-		n = snprintf(text, IDENTITY_TEXT_MAX, "# vault-tools pre-shared key. Keep this file secret.\n");
+		n = snprintf(text, IDENTITY_TEXT_MAX, "# vault-tools pre-shared key%s. Keep this file secret.\n", locked);
 	}
-	identity_line(text + n, IDENTITY_TEXT_MAX - (size_t)n, k, comment);
+	if (how->created && how->created[0])
+		n += snprintf(text + n, IDENTITY_TEXT_MAX - (size_t)n, "# Created: %s\n", how->created);
+	identity_line(text + n, IDENTITY_TEXT_MAX - (size_t)n, k, how);
 	return text;
 }
 
-int identity_write(const char *path, const struct key *k, const char *comment, bool force,
-    struct error *e)
+/* ${pubpath}: where the public line goes, or NULL. */
+static int identity_put(const char *path, const char *pubpath, const struct key *k, const struct identity_new *how,
+    bool force, struct error *e)
 {
-	char line[IDENTITY_TEXT_MAX], pubpath[KEYFILE_PATH_MAX], *text;
+	char line[IDENTITY_TEXT_MAX], *text;
 	struct keyfile_new files[2] = {{path, NULL, 0, 0600}, {pubpath, line, 0, 0644}};
 	size_t count = 1;
 	struct key pub;
 	int rc;
 
-	if (snprintf(pubpath, sizeof(pubpath), "%s.pub", path) >= (int)sizeof(pubpath))
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: the name is too long", path);
-	if (key_public(&pub, k) == KEYTEXT_OK) {
-		files[1].len = (size_t)identity_line(line, sizeof(line), &pub, comment);
+	if (pubpath && key_public(&pub, k) == KEYTEXT_OK) {
+		files[1].len = (size_t)identity_line(line, sizeof(line), &pub, how);
 		count = 2;
 	}
-	text = identity_text(k, comment);
+	text = identity_text(k, how);
 	if (!text)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
 	files[0].text = text;
@@ -95,13 +109,38 @@ int identity_write(const char *path, const struct key *k, const char *comment, b
 	return rc;
 }
 
+int identity_write(const char *path, const struct key *k, const struct identity_new *how, bool force,
+    struct error *e)
+{
+	char pubpath[KEYFILE_PATH_MAX];
+
+	if (snprintf(pubpath, sizeof(pubpath), "%s.pub", path) >= (int)sizeof(pubpath))
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: the name is too long", path);
+	return identity_put(path, pubpath, k, how, force, e);
+}
+
+int identity_rewrite(const char *path, const struct key *k, const struct identity_new *how, struct error *e)
+{
+	return identity_put(path, NULL, k, how, true, e);
+}
+
+int identity_write_public(const char *path, const struct key *k, const char *comment, bool force, struct error *e)
+{
+	const struct identity_new how = {.comment = comment};
+	char line[IDENTITY_TEXT_MAX];
+	struct keyfile_new file = {path, line, 0, 0644};
+
+	file.len = (size_t)identity_line(line, sizeof(line), k, &how);
+	return keyfile_write(&file, 1, force, e);
+}
+
 /* An identity whose public file belongs to another one is a trap. */
-static int identity_check_pair(const struct key *k, const char *path, struct error *e)
+static int identity_check_pair(const struct keyfile_found *f, const char *path, struct error *e)
 {
 	char at[KEYFILE_PATH_MAX + 8];
 	struct key pub, beside;
 
-	if ((k->form != KEY_SECRET && k->form != KEY_XSECRET) || key_public(&pub, k))
+	if ((!f->locked && f->key.form != KEY_SECRET && f->key.form != KEY_XSECRET) || key_public(&pub, &f->key))
 		return 0;
 	if (snprintf(at, sizeof(at), "@%s.pub", path) >= (int)sizeof(at) || access(at + 1, F_OK))
 		return 0;
@@ -112,15 +151,26 @@ static int identity_check_pair(const struct key *k, const char *path, struct err
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: is not the public key of %s", at + 1, path);
 }
 
-int identity_check(struct key **k, char comment[KEYFILE_COMMENT_MAX], const char *path,
-    struct error *e)
+/* A pre-shared key without a prefix. */
+static int identity_check_psk(struct keyfile_found **f, const char *path, struct error *e)
+{
+	struct key *k;
+
+	if (keyfile_read_psk(&k, path, NULL, e))
+		return -1;
+	*f = secret_alloc(sizeof(**f));
+	if (*f)
+		(*f)->key = *k;
+	secret_free(k);
+	return *f ? 0 : error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+}
+
+int identity_check(struct keyfile_found **f, const char *path, struct error *e)
 {
 	struct error unsafe = {.code = ERROR_OK}, psk = {.code = ERROR_OK};
 
-	if (keyfile_read_any(k, comment, path, &unsafe, e)) {
-		/* Perhaps a pre-shared key without a prefix. */
-		comment[0] = '\0';
-		if (keyfile_read_psk(k, path, &psk) == 0) {
+	if (keyfile_read(f, path, &unsafe, e)) {
+		if (identity_check_psk(f, path, &psk) == 0) {
 			memset(e, 0, sizeof(*e));
 			return 0;
 		}
@@ -130,63 +180,9 @@ int identity_check(struct key **k, char comment[KEYFILE_COMMENT_MAX], const char
 	}
 	if (unsafe.code)
 		*e = unsafe;
-	else if (identity_check_pair(*k, path, e) == 0)
+	else if (identity_check_pair(*f, path, e) == 0)
 		return 0;
-	secret_free(*k);
-	*k = NULL;
+	secret_free(*f);
+	*f = NULL;
 	return -1;
-}
-
-/* ---- foreign formats ---- */
-
-int identity_import(struct key *k, enum key_format format, int fd, const char *name, struct error *e)
-{
-	char *text = secret_alloc(IMPORT_MAX);
-	struct key plain;
-	size_t len;
-	int rc = -1;
-
-	if (!text)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", name);
-	if (keyfile_slurp(fd, name, text, IMPORT_MAX, &len, e))
-		goto out;
-	if (keyformat_decode(k->bytes, format, text, len))
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: not a key: expected %s and nothing else", name,
-		    keyformat_expected(format));
-	else if (sodium_is_zero(k->bytes, KEY_BYTES))
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: all bytes are zero; this is no secret", name);
-	else
-		rc = 0;
-	if (rc == 0 && k->form == KEY_XSECRET) {
-		plain = *k;
-		rc = key_x25519_secret(k->bytes, &plain);
-		secret_wipe(&plain, sizeof(plain));
-	}
-out:
-	secret_free(text);
-	return rc;
-}
-
-int identity_export(uint8_t out[KEY_BYTES], enum key_part *part, bool public, const struct key *k,
-    const char *name, struct error *e)
-{
-	bool xonly = k->form == KEY_XSECRET || k->form == KEY_XPUBLIC;
-	int rc;
-
-	if (k->form == KEY_PSK && !public) {
-		memcpy(out, k->bytes, KEY_BYTES);
-		*part = PART_NONE;
-		return 0;
-	}
-	if (*part == PART_NONE)
-		*part = xonly ? PART_X25519 : PART_ED25519;
-	if (k->form == KEY_PSK)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: a pre-shared key has no public part", name);
-	if (!public && (k->form == KEY_PUBLIC || k->form == KEY_XPUBLIC))
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: there is only a public key in it", name);
-	if (xonly && *part == PART_ED25519)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: an X25519-only key has no ed25519 part",
-		    name);
-	rc = keyformat_part(out, *part, public, k);
-	return rc ? error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", name, keytext_strerror(rc)) : 0;
 }

@@ -80,9 +80,9 @@ const char *judge_server_changed(const struct judge_server *j, const struct sess
 	else
 		snprintf(why, JUDGE_TEXTMAX,
 		    "the key of %s has CHANGED: remembered fingerprint %s (%s:%u), now %s. Somebody may be in between; "
-		    "if the change is right, remove that line",
+		    "if the change is right, remove that line: vault-keygen -R %s -f %s",
 		    j->name, fingerprint(old, &j->list.entries[0].key), j->known_hosts, j->list.entries[0].line,
-		    fingerprint(now, &k));
+		    fingerprint(now, &k), j->name, j->known_hosts);
 	return why;
 }
 

@@ -9,7 +9,7 @@
 #include "proto/session.h"
 #include "trust.h"
 
-#define JUDGE_TEXTMAX 2048
+#define JUDGE_TEXTMAX 4096
 
 enum judge_trust {
 	JUDGE_NEW = 0, /* an unknown server key is remembered */

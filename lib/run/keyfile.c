@@ -1,27 +1,17 @@
 #include "keyfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
 #include <sodium.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/keyformat.h"
 #include "crypto/secret.h"
+#include "keyfile_load.h"
+#include "passphrase.h"
 #include "printable.h"
-
-/* A file in memory, guarded: it may be a secret even where none is expected. */
-struct content {
-	struct stat st;
-	size_t len;
-	char text[KEYFILE_MAX];
-};
 
 /* ---- paths ---- */
 
@@ -55,6 +45,14 @@ int keyfile_path(char out[KEYFILE_PATH_MAX], const char *name, struct error *e)
 	return 0;
 }
 
+bool keyfile_credential(char out[KEYFILE_PATH_MAX], const char *name)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	int n = dir && dir[0] == '/' ? snprintf(out, KEYFILE_PATH_MAX, "%s/%s", dir, name) : -1;
+
+	return n > 0 && n < KEYFILE_PATH_MAX && access(out, F_OK) == 0;
+}
+
 /* ---- text ---- */
 
 static bool keyfile_blank(char c)
@@ -62,48 +60,96 @@ static bool keyfile_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* A line's first word and what follows it, without blanks around them; false if nothing counts. */
+static bool keyfile_words(const char **line, size_t *word, const char **rest, size_t *restlen, size_t len)
+{
+	const char *p = *line;
+	size_t n = 0;
+
+	while (len > 0 && keyfile_blank(p[len - 1]))
+		len--;
+	while (len > 0 && keyfile_blank(p[0]))
+		p++, len--;
+	if (len == 0 || p[0] == '#')
+		return false;
+	while (n < len && !keyfile_blank(p[n]))
+		n++;
+	*line = p;
+	*word = n;
+	while (n < len && keyfile_blank(p[n]))
+		n++;
+	*rest = p + n;
+	*restlen = len - n;
+	return true;
+}
+
 int keyfile_line(struct key *k, char comment[KEYFILE_COMMENT_MAX], const char *line, size_t len)
 {
-	size_t word = 0;
+	const char *rest;
+	size_t word, restlen;
 	int rc;
 
 	comment[0] = '\0';
-	while (len > 0 && keyfile_blank(line[len - 1]))
-		len--;
-	while (len > 0 && keyfile_blank(line[0]))
-		line++, len--;
-	if (len == 0 || line[0] == '#')
+	if (!keyfile_words(&line, &word, &rest, &restlen, len))
 		return 0;
-	while (word < len && !keyfile_blank(line[word]))
-		word++;
 	rc = keytext_parse(k, line, word);
 	if (rc)
 		return rc;
-	while (word < len && keyfile_blank(line[word]))
-		word++;
-	printable(comment, KEYFILE_COMMENT_MAX, line + word, len - word);
+	printable(comment, KEYFILE_COMMENT_MAX, rest, restlen);
 	return 1;
 }
 
-/* The one key of a file. KEYTEXT_OK, or an enum keytext_error with ${e} set. */
-static int keyfile_parse(struct key *k, char comment[KEYFILE_COMMENT_MAX], const char *text,
-    size_t len, const char *name, struct error *e)
+/* The same for a line of a secret file, which may be locked. */
+static int keyfile_found_line(struct keyfile_found *f, const char *line, size_t len)
 {
-	char ignored[KEYFILE_COMMENT_MAX];
-	struct key *into = k, second;
+	const char *start = line, *rest;
+	size_t word, restlen;
+	int rc;
+
+	if (!keyfile_words(&start, &word, &rest, &restlen, len) || !keyseal_is(start, word))
+		return keyfile_line(&f->key, f->comment, line, len);
+	rc = keyseal_parse(&f->seal, start, word);
+	if (rc)
+		return rc;
+	f->locked = true;
+	printable(f->comment, KEYFILE_COMMENT_MAX, rest, restlen);
+	keyseal_public(&f->key, &f->seal);
+	return 1;
+}
+
+/* "# Created: 2026-11-21T08:00:00Z", as identity_text() writes it. */
+static void keyfile_created(struct keyfile_found *f, const char *line, size_t len)
+{
+	static const char label[] = "# Created: ";
+	size_t n = sizeof(label) - 1;
+
+	if (len != n + KEYFILE_CREATED_MAX - 1 || memcmp(line, label, n) != 0)
+		return;
+	memcpy(f->created, line + n, KEYFILE_CREATED_MAX - 1);
+	f->created[KEYFILE_CREATED_MAX - 1] = '\0';
+	if (strspn(f->created, "0123456789-:TZ") != KEYFILE_CREATED_MAX - 1)
+		f->created[0] = '\0';
+}
+
+/* The one key of a file. KEYTEXT_OK, or an enum keytext_error with ${e} set. */
+static int keyfile_parse(struct keyfile_found *f, const char *text, size_t len, const char *name, struct error *e)
+{
+	struct keyfile_found *into = f, second;
 	unsigned number = 0;
 
+	memset(f, 0, sizeof(*f));
 	while (len > 0) {
 		const char *newline = memchr(text, '\n', len);
 		size_t n = newline ? (size_t)(newline - text) : len, step = newline ? n + 1 : n;
-		int rc = keyfile_line(into, into == k ? comment : ignored, text, n);
+		int rc = keyfile_found_line(into, text, n);
 
 		number++;
+		keyfile_created(f, text, n);
 		if (rc < 0) {
 			error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: %s", name, number, keytext_strerror(rc));
 			return rc;
 		}
-		if (rc > 0 && into != k) {
+		if (rc > 0 && into != f) {
 			secret_wipe(&second, sizeof(second));
 			error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: a second key, where one is expected",
 			    name, number);
@@ -114,7 +160,7 @@ static int keyfile_parse(struct key *k, char comment[KEYFILE_COMMENT_MAX], const
 		text += step;
 		len -= step;
 	}
-	if (into != k)
+	if (into != f)
 		return KEYTEXT_OK;
 	error_set(e, ERROR_IO, BLAME_LOCAL, "%s: there is no key in it", name);
 	return KEYTEXT_E_FORM;
@@ -122,116 +168,42 @@ static int keyfile_parse(struct key *k, char comment[KEYFILE_COMMENT_MAX], const
 
 /* ---- reading ---- */
 
-int keyfile_slurp(int fd, const char *name, void *buf, size_t room, size_t *len, struct error *e)
+static bool keyfile_is_secret(const struct keyfile_found *f)
 {
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
-	char extra, *p = buf;
-	ssize_t n;
-
-	*len = 0;
-	for (;;) {
-		bool full = *len == room;
-
-		n = full ? read(fd, &extra, 1) : read(fd, p + *len, room - *len);
-		if (n == 0)
-			return 0;
-		if (n > 0 && full)
-			return error_set(e, ERROR_IO, BLAME_LOCAL,
-			    "%s: more than %zu bytes; this is no key file", name, room);
-		if (n > 0)
-			*len += (size_t)n;
-		else if (errno == EAGAIN) /* somebody else made the pipe non-blocking */
-			poll(&pfd, 1, -1);
-		else if (errno != EINTR)
-			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", name, strerror(errno));
-	}
+	return f->locked || f->key.form == KEY_SECRET || f->key.form == KEY_XSECRET || f->key.form == KEY_PSK;
 }
 
-static void keyfile_unload(struct content *c)
+int keyfile_read(struct keyfile_found **out, const char *path, struct error *unsafe, struct error *e)
 {
-	secret_free(c);
-}
-
-static struct content *keyfile_load(const char *path, struct error *e)
-{
-	struct content *c = secret_alloc(sizeof(*c));
-	int fd = -1;
-
-	if (!c) {
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
-		return NULL;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &c->st)) {
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
-		goto fail;
-	}
-	if (keyfile_slurp(fd, path, c->text, sizeof(c->text), &c->len, e))
-		goto fail;
-	close(fd);
-	return c;
-fail:
-	if (fd >= 0)
-		close(fd);
-	keyfile_unload(c);
-	return NULL;
-}
-
-/* May a secret come from a file that looks like this? */
-static int keyfile_safe(const struct stat *st, const char *path, struct error *e)
-{
-	if (!S_ISREG(st->st_mode))
-		return 0;
-	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
-		    "%s: this secret belongs to user id %lu, who is neither you nor root", path,
-		    (unsigned long)st->st_uid);
-	if (st->st_mode & 077)
-		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
-		    "%s: permissions %04o open this secret to others; type: chmod 600 %s", path,
-		    (unsigned)(st->st_mode & 07777), path);
-	return 0;
-}
-
-static bool keyfile_is_secret(const struct key *k)
-{
-	return k->form == KEY_SECRET || k->form == KEY_XSECRET || k->form == KEY_PSK;
-}
-
-/* Move a key out of ${c}: checked, into memory of its own. */
-static int keyfile_give(struct key **out, const struct key *k, const struct content *c,
-    const char *path, struct error *unsafe, struct error *e)
-{
-	if (keyfile_is_secret(k) && keyfile_safe(&c->st, path, unsafe ? unsafe : e) && !unsafe)
-		return -1;
-	*out = secret_alloc(sizeof(**out));
-	if (!*out)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
-	**out = *k;
-	return 0;
-}
-
-int keyfile_read_any(struct key **out, char comment[KEYFILE_COMMENT_MAX], const char *path,
-    struct error *unsafe, struct error *e)
-{
-	char text[KEYFILE_COMMENT_MAX];
-	struct content *c = keyfile_load(path, e);
-	struct key k = {KEY_NONE, {0}};
-	int rc = -1;
+	struct keyfile_content *c = keyfile_load(path, e);
+	struct keyfile_found *f = c ? secret_alloc(sizeof(*f)) : NULL;
 
 	*out = NULL;
-	if (!c)
-		return -1;
-	if (keyfile_parse(&k, comment ? comment : text, c->text, c->len, path, e) == KEYTEXT_OK)
-		rc = keyfile_give(out, &k, c, path, unsafe, e);
-	secret_wipe(&k, sizeof(k));
+	if (c && !f)
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+	if (!f || keyfile_parse(f, c->text, c->len, path, e) ||
+	    (keyfile_is_secret(f) && keyfile_safe(&c->st, path, unsafe ? unsafe : e) && !unsafe)) {
+		secret_free(f);
+		f = NULL;
+	}
 	keyfile_unload(c);
-	return rc;
+	*out = f;
+	return f ? 0 : -1;
 }
 
-static const char *keyfile_what(const struct key *k)
+int keyfile_unlock(struct keyfile_found *f, const char *path, struct passphrase *from, struct error *e)
 {
-	switch (k->form) {
+	if (!f->locked)
+		return 0;
+	if (passphrase_open(&f->key, &f->seal, path, from, e))
+		return -1;
+	f->locked = false;
+	return 0;
+}
+
+static const char *keyfile_what(const struct keyfile_found *f)
+{
+	switch (f->locked ? f->seal.form : f->key.form) {
 	case KEY_PUBLIC:
 	case KEY_XPUBLIC:
 		return "a public key";
@@ -246,17 +218,37 @@ static const char *keyfile_what(const struct key *k)
 	return "no key";
 }
 
-int keyfile_read_secret(struct key **out, char comment[KEYFILE_COMMENT_MAX], const char *path,
-    struct error *e)
+/* The key of ${f} in memory of its own; ${f} is freed. */
+static int keyfile_give(struct key **out, struct keyfile_found *f, const char *path, struct error *e)
 {
-	if (keyfile_read_any(out, comment, path, NULL, e))
-		return -1;
-	if ((*out)->form == KEY_SECRET || (*out)->form == KEY_XSECRET)
-		return 0;
-	error_set(e, ERROR_IO, BLAME_LOCAL,
-	    "%s: holds %s; the secret key of an identity is needed here", path, keyfile_what(*out));
-	secret_free(*out);
+	*out = secret_alloc(sizeof(**out));
+	if (*out)
+		**out = f->key;
+	else
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+	secret_free(f);
+	return *out ? 0 : -1;
+}
+
+int keyfile_read_secret(struct key **out, char comment[KEYFILE_COMMENT_MAX], const char *path,
+    struct passphrase *from, struct error *e)
+{
+	struct keyfile_found *f;
+	enum key_form form;
+
 	*out = NULL;
+	if (keyfile_read(&f, path, NULL, e))
+		return -1;
+	form = f->locked ? f->seal.form : f->key.form;
+	if (form != KEY_SECRET && form != KEY_XSECRET)
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: holds %s; the secret key of an identity is needed here",
+		    path, keyfile_what(f));
+	else if (keyfile_unlock(f, path, from, e) == 0) {
+		if (comment)
+			memcpy(comment, f->comment, KEYFILE_COMMENT_MAX);
+		return keyfile_give(out, f, path, e);
+	}
+	secret_free(f);
 	return -1;
 }
 
@@ -281,19 +273,20 @@ static int keyfile_bare_psk(struct key *k, const char *text, size_t len)
 	    keyformat_decode(k->bytes, FORMAT_BASE64, text, len) == 0;
 }
 
-static int keyfile_parse_psk(struct key *k, const struct content *c, const char *path, struct error *e)
+static int keyfile_parse_psk(struct keyfile_found *f, const struct keyfile_content *c, const char *path,
+    struct error *e)
 {
-	char comment[KEYFILE_COMMENT_MAX];
 	struct error inner = {.code = ERROR_OK};
 	int rc;
 
-	if (!keyfile_bare_psk(k, c->text, c->len)) {
+	memset(f, 0, sizeof(*f));
+	if (!keyfile_bare_psk(&f->key, c->text, c->len)) {
 		if (c->len == KEY_BYTES)
 			return error_set(e, ERROR_IO, BLAME_LOCAL,
 			    "%s: 32 printable characters look like a passphrase, which is too weak for a "
 			    "pre-shared key; make one with: vault-keygen --psk",
 			    path);
-		rc = keyfile_parse(k, comment, c->text, c->len, path, &inner);
+		rc = keyfile_parse(f, c->text, c->len, path, &inner);
 		if (rc == KEYTEXT_E_FORM)
 			return error_set(e, ERROR_IO, BLAME_LOCAL,
 			    "%s: not a pre-shared key (a vp1... line, 64 hexadecimal digits, 44 "
@@ -302,28 +295,30 @@ static int keyfile_parse_psk(struct key *k, const struct content *c, const char 
 		if (rc)
 			return error_set(e, inner.code, inner.blame, "%s", inner.text);
 	}
-	if (k->form != KEY_PSK)
+	if ((f->locked ? f->seal.form : f->key.form) != KEY_PSK)
 		return error_set(e, ERROR_IO, BLAME_LOCAL,
-		    "%s: holds %s; a pre-shared key is needed here", path, keyfile_what(k));
-	if (sodium_is_zero(k->bytes, KEY_BYTES))
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: all bytes are zero; this is no secret", path);
+		    "%s: holds %s; a pre-shared key is needed here", path, keyfile_what(f));
 	return 0;
 }
 
-int keyfile_read_psk(struct key **out, const char *path, struct error *e)
+int keyfile_read_psk(struct key **out, const char *path, struct passphrase *from, struct error *e)
 {
-	struct content *c = keyfile_load(path, e);
-	struct key k = {KEY_NONE, {0}};
-	int rc = -1;
+	struct keyfile_content *c = keyfile_load(path, e);
+	struct keyfile_found *f = c ? secret_alloc(sizeof(*f)) : NULL;
+	bool good;
 
 	*out = NULL;
-	if (!c)
-		return -1;
-	if (!keyfile_parse_psk(&k, c, path, e))
-		rc = keyfile_give(out, &k, c, path, NULL, e);
-	secret_wipe(&k, sizeof(k));
+	if (c && !f)
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+	good = f && keyfile_parse_psk(f, c, path, e) == 0 && keyfile_safe(&c->st, path, e) == 0;
 	keyfile_unload(c);
-	return rc;
+	good = good && keyfile_unlock(f, path, from, e) == 0;
+	if (good && sodium_is_zero(f->key.bytes, KEY_BYTES))
+		good = error_set(e, ERROR_IO, BLAME_LOCAL, "%s: all bytes are zero; this is no secret", path) == 0;
+	if (good)
+		return keyfile_give(out, f, path, e);
+	secret_free(f);
+	return -1;
 }
 
 /* ---- public keys ---- */
@@ -331,33 +326,39 @@ int keyfile_read_psk(struct key **out, const char *path, struct error *e)
 int keyfile_read_public(struct key *out, char comment[KEYFILE_COMMENT_MAX], const char *arg,
     struct error *e)
 {
-	char ignored[KEYFILE_COMMENT_MAX], *text = comment ? comment : ignored;
 	bool file = arg[0] == '@';
 	const char *name = file ? arg + 1 : "the key";
-	struct content *c = NULL;
+	struct keyfile_content *c = NULL;
+	struct keyfile_found f;
 	int rc;
 
+	memset(out, 0, sizeof(*out));
 	if (file) {
 		c = keyfile_load(name, e);
 		if (!c)
-			goto fail;
-		rc = keyfile_parse(out, text, c->text, c->len, name, e);
+			return -1;
+		rc = keyfile_parse(&f, c->text, c->len, name, e);
 		keyfile_unload(c);
 		if (rc)
 			goto fail;
 	} else {
-		rc = keyfile_line(out, text, arg, strlen(arg));
+		memset(&f, 0, sizeof(f));
+		rc = keyfile_found_line(&f, arg, strlen(arg));
 		if (rc <= 0) {
 			error_set(e, ERROR_USAGE, BLAME_LOCAL, "%s", keytext_strerror(rc ? rc : KEYTEXT_E_FORM));
 			goto fail;
 		}
 	}
-	if (!keyfile_is_secret(out))
+	if (!keyfile_is_secret(&f)) {
+		*out = f.key;
+		if (comment)
+			memcpy(comment, f.comment, KEYFILE_COMMENT_MAX);
 		return 0;
+	}
 	error_set(e, file ? ERROR_IO : ERROR_USAGE, BLAME_LOCAL,
-	    "%s%s %s%s; a public key is needed here", name, file ? ": holds" : " is", keyfile_what(out),
+	    "%s%s %s%s; a public key is needed here", name, file ? ": holds" : " is", keyfile_what(&f),
 	    file ? "" : ", now known to whoever can list processes");
 fail:
-	secret_wipe(out, sizeof(*out));
+	secret_wipe(&f, sizeof(f));
 	return -1;
 }

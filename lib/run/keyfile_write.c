@@ -101,7 +101,7 @@ static int keyfile_put(int fd, const struct keyfile_new *f, struct error *e)
 
 static int keyfile_read_back(const struct keyfile_new *f, const char *made, struct error *e)
 {
-	char *buf = secret_alloc(KEYFILE_MAX);
+	char *buf = secret_alloc(f->len + 1);
 	size_t len = 0;
 	int fd, rc = -1;
 
@@ -112,7 +112,7 @@ static int keyfile_read_back(const struct keyfile_new *f, const char *made, stru
 		keyfile_errno(e, f->path, "read back");
 		goto out;
 	}
-	if (keyfile_slurp(fd, f->path, buf, KEYFILE_MAX, &len, e))
+	if (keyfile_slurp(fd, f->path, buf, f->len + 1, &len, e))
 		goto out;
 	if (len != f->len || !secret_equal(buf, f->text, len)) {
 		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: the disk gave back something else", f->path);

@@ -33,7 +33,7 @@ void message_unref(struct message *m)
 static int grow(struct message_queue *q)
 {
 	size_t room = q->room ? 2 * q->room : ROOM_FIRST;
-	struct message **items = malloc(room * sizeof *items);
+	struct message **items = malloc(room * sizeof(struct message *));
 
 	if (!items)
 		return -1;

@@ -197,7 +197,7 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 
 int server_start(struct server *srv, struct error *e)
 {
-	srv->pending = calloc((size_t)srv->most, sizeof *srv->pending);
+	srv->pending = calloc((size_t)srv->most, sizeof(struct conn *));
 	if (!srv->pending)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	for (int i = 0; i < srv->listeners.count; i++) {

@@ -129,7 +129,8 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *w, int events)
 	while (v->soon) {
 		struct guest *g = v->soon;
 
-		not_soon(g);
+		v->soon = g->soon_next;
+		g->soon = false;
 		step(g);
 	}
 	if (v->kind->turn)
@@ -431,8 +432,10 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		status = outcome(&v);
 		signals_stop(&v.signals);
 	}
-	while (v.first)
-		remove_guest(v.first);
+	for (struct guest *g = v.first, *next; g; g = next) {
+		next = g->next;
+		remove_guest(g);
+	}
 	if (o->stream.stats != REPORT_NONE)
 		roster_print(&v, status);
 	hosting_close(&v.hosting, &v.gone, v.next_id, clock_ms() - v.since, status);

@@ -52,6 +52,14 @@ static int trust_push(struct trust_list *list, const struct trust_entry *entry, 
 	return 0;
 }
 
+static void trust_count(struct trust_list *list, const char *names, size_t len)
+{
+	enum trust_names kind = trust_names_kind(names, len);
+
+	list->hidden += kind == TRUST_NAMES_HIDDEN;
+	list->plain += kind == TRUST_NAMES_ONE;
+}
+
 /* Every line of ${text}; with ${name}, of a known_hosts file, those of that name. */
 static int trust_parse(struct trust_list *list, const char *text, size_t len, const char *name,
     struct error *e)
@@ -70,7 +78,9 @@ static int trust_parse(struct trust_list *list, const char *text, size_t len, co
 		number++;
 		if (rc < 0)
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s:%u: %s", list->path, number, why);
-		if (rc > 0 && (!name || (foundlen == strlen(name) && !memcmp(found, name, foundlen))) &&
+		if (rc > 0 && name)
+			trust_count(list, found, foundlen);
+		if (rc > 0 && (!name || trust_names_match(found, foundlen, name)) &&
 		    trust_push(list, &entry, label, number)) {
 			rule_free(&entry.rule);
 			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", list->path);
@@ -174,44 +184,6 @@ static int trust_open_and_load(struct trust_list *list, const char *path, const 
 
 /* ---- known_hosts ---- */
 
-/* Copy without what would break a line; 0, or -1 if it does not fit. */
-static int trust_escape(char *out, size_t size, const char *text)
-{
-	size_t n = 0;
-
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		bool plain = *p > 0x20 && *p != 0x7f && *p != '\\' && !(*p == '#' && n == 0);
-
-		if (n + 5 > size)
-			return -1;
-		n += (size_t)snprintf(out + n, size - n, plain ? "%c" : "\\%03o", *p);
-	}
-	out[n] = '\0';
-	return 0;
-}
-
-int trust_name(char out[TRUST_NAME_MAX], const char *host, unsigned port, struct error *e)
-{
-	char plain[TRUST_NAME_MAX], shortest[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-	int n;
-
-	if (strchr(host, '/')) {
-		n = snprintf(plain, sizeof(plain), "%s", host);
-	} else {
-		if (inet_pton(AF_INET6, host, &address) == 1 &&
-		    inet_ntop(AF_INET6, &address, shortest, sizeof(shortest)))
-			host = shortest;
-		n = snprintf(plain, sizeof(plain), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
-		for (char *p = plain; n > 0 && *p; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				*p = (char)(*p - 'A' + 'a');
-	}
-	if (n < 0 || (size_t)n >= sizeof(plain) || trust_escape(out, TRUST_NAME_MAX, plain))
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "the server's name is too long to be remembered");
-	return 0;
-}
-
 int trust_known_load(struct trust_list *list, const char *path, const char *name, struct error *e)
 {
 	return trust_open_and_load(list, path, name, e) < 0 ? -1 : 0;
@@ -261,7 +233,7 @@ static int trust_append(int fd, const char *path, const char *line, size_t len, 
 static int trust_add_locked(int fd, const char *path, const char *name, const struct key *key,
     const char *comment, struct error *e)
 {
-	char line[LINE_MAX_BYTES], text[KEYTEXT_MAX], label[KEYFILE_COMMENT_MAX], last = '\n';
+	char line[LINE_MAX_BYTES], text[KEYTEXT_MAX], label[KEYFILE_COMMENT_MAX], hidden[TRUST_NAME_MAX], last = '\n';
 	const struct trust_entry *entry = NULL;
 	enum trust_verdict verdict;
 	struct trust_list list;
@@ -286,6 +258,10 @@ static int trust_add_locked(int fd, const char *path, const char *name, const st
 		    path, entry->line, name);
 		break;
 	case TRUST_UNKNOWN:
+		if (name && list.hidden > 0 && list.plain == 0) {
+			trust_names_hide(hidden, name, &secret_rng);
+			name = hidden;
+		}
 		keytext_format(text, key);
 		printable(label, sizeof(label), comment ? comment : "", comment ? strlen(comment) : 0);
 		n = snprintf(line, sizeof(line), "%s%s%s%s%s%s\n", last == '\n' ? "" : "\n", name ? name : "",
@@ -310,6 +286,23 @@ static int trust_open_append(const char *path, struct error *e)
 	return fd;
 }
 
+/* With the lock. Who held it may have put another file in this one's place. */
+static int trust_open_current(const char *path, struct error *e)
+{
+	for (;;) {
+		int fd = trust_open_append(path, e), rc;
+
+		if (fd < 0)
+			return -1;
+		rc = trust_lock(fd, LOCK_EX, path, e);
+		if (rc == 0 && trust_same(fd, path))
+			return fd;
+		close(fd);
+		if (rc < 0)
+			return -1;
+	}
+}
+
 static int trust_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e)
 {
@@ -317,7 +310,7 @@ static int trust_add(const char *path, const char *name, const struct key *key, 
 
 	if (key->form != KEY_PUBLIC && key->form != KEY_XPUBLIC)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "only public keys are remembered");
-	fd = trust_open_append(path, e);
+	fd = trust_open_current(path, e);
 	if (fd < 0)
 		return -1;
 	rc = trust_add_locked(fd, path, name, key, comment, e);

@@ -1,7 +1,10 @@
 /*
  * trust: whose keys we know. known_hosts says which key a server had; authorized_keys who may connect.
  *
- * known_hosts:      NAME KEY [COMMENT]     NAME as trust_name() makes it
+ * known_hosts:      NAMES KEY [COMMENT]    NAMES: a name as trust_name() makes it; or patterns, separated
+ *                     by commas, with * and ? in them, and ! before one that shall not match; or a hidden
+ *                     name, "|1|SALT|HASH" (base64url of 16 bytes, and of BLAKE2b-256 of the name with the
+ *                     salt as key)
  * authorized_keys:  [OPTIONS] KEY [COMMENT]  the comment is the label of that key; options: rule.h
  *
  * Blank lines and lines that begin with '#' do not count. Any other line that is not understood is
@@ -13,10 +16,12 @@
 #ifndef TRUST_H
 #define TRUST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "crypto/keytext.h"
+#include "crypto/secret.h"
 #include "keyfile.h"
 #include "proto/error.h"
 #include "rule.h"
@@ -38,6 +43,7 @@ struct trust_list {
 	struct trust_entry *entries;
 	size_t count;
 	size_t room;
+	size_t plain, hidden; /* known_hosts: lines of any name, by how they have it */
 	char *path;
 };
 
@@ -54,6 +60,18 @@ int trust_known_line(const char **name, size_t *namelen, struct trust_entry *ent
 int trust_authorized_line(struct trust_entry *entry, char label[KEYFILE_COMMENT_MAX],
     const char *line, size_t len, const char **why) __attribute__((warn_unused_result));
 
+enum trust_names {
+	TRUST_NAMES_BAD,
+	TRUST_NAMES_ONE,
+	TRUST_NAMES_PATTERN,
+	TRUST_NAMES_HIDDEN,
+};
+
+/* The first word of a line of known_hosts: what it is, and whether the server of this name is meant. */
+enum trust_names trust_names_kind(const char *names, size_t len);
+bool trust_names_match(const char *names, size_t len, const char *name);
+void trust_names_hide(char out[TRUST_NAME_MAX], const char *name, const struct rng *rng);
+
 /* ---- known_hosts ---- */
 
 enum trust_verdict {
@@ -68,6 +86,21 @@ enum trust_verdict {
 int trust_name(char out[TRUST_NAME_MAX], const char *host, unsigned port, struct error *e)
     __attribute__((warn_unused_result));
 
+/* Is the open file ${fd} still the one that has this name? */
+bool trust_same(int fd, const char *path);
+
+struct trust_edited {
+	unsigned changed;  /* lines */
+	unsigned patterns; /* lines that were left as they are, because patterns of theirs match others, too */
+};
+
+/* Take out what is stored for ${name}, or hide all names, in a new file that takes the old one's place under
+ * its lock. Nothing is written if nothing changes. 0 or -1. */
+int trust_known_remove(const char *path, const char *name, struct trust_edited *done, struct error *e)
+    __attribute__((warn_unused_result));
+int trust_known_hide(const char *path, struct trust_edited *done, struct error *e)
+    __attribute__((warn_unused_result));
+
 /* All keys stored for ${name}; none if the file does not exist. 0 or -1. With one entry, its key
  * is the one to pin (IK). The whole file is checked, not only the lines of this name. */
 int trust_known_load(struct trust_list *list, const char *path, const char *name, struct error *e)
@@ -79,7 +112,8 @@ enum trust_verdict trust_known_check(const struct trust_list *list, const uint8_
     const struct trust_entry **entry);
 
 /* Remember a key: one line, appended under a lock in one write; file (0600) and directory are
- * created. ${key} is public; ${comment} may be NULL. 0: added; 1: it is there already. -1: an error,
+ * created. Where names are hidden and none is not (patterns do not
+ * count), this one is hidden, too. ${key} is public; ${comment} may be NULL. 0: added; 1: it is there already. -1: an error,
  * ERROR_AUTH if another key has been stored for this name meanwhile. A line is never left half. */
 int trust_known_add(const char *path, const char *name, const struct key *key, const char *comment,
     struct error *e) __attribute__((warn_unused_result));

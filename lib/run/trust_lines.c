@@ -74,6 +74,10 @@ int trust_known_line(const char **name, size_t *namelen, struct trust_entry *ent
 		n++;
 	*name = line;
 	*namelen = n;
+	if (trust_names_kind(line, n) == TRUST_NAMES_BAD) {
+		*why = "neither a name nor patterns nor a hidden name";
+		return -1;
+	}
 	rc = trust_key(entry, label, line + n, len - n, why);
 	if (rc != 0)
 		return rc;

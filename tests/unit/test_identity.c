@@ -42,10 +42,10 @@ static void test_write(void)
 
 	unlink(path);
 	umask(0);
-	CHECK_INT(identity_write(path, &k, "carol", false, &e), 0);
+	CHECK_INT(identity_write(path, &k, &(struct identity_new){.comment = "carol"}, false, &e), 0);
 	CHECK_INT(mode_of(path), 0600);
 	CHECK_INT(mode_of(pubpath), 0644);
-	CHECK_INT(keyfile_read_secret(&back, comment, path, &e), 0);
+	CHECK_INT(keyfile_read_secret(&back, comment, path, NULL, &e), 0);
 	CHECK_MEM(back, &k, sizeof(k));
 	CHECK_STR(comment, "carol");
 	secret_free(back);
@@ -54,17 +54,17 @@ static void test_write(void)
 	CHECK_INT(key_public(&pub2, &k), 0);
 	CHECK_MEM(pub.bytes, pub2.bytes, KEY_BYTES);
 
-	CHECK_INT(identity_write(path, &k2, "", false, &e2), -1);
+	CHECK_INT(identity_write(path, &k2, &(struct identity_new){.comment = ""}, false, &e2), -1);
 	CHECK_INT(e2.code, ERROR_IO);
 	CHECK(strstr(e2.text, "exists already") != NULL);
-	CHECK_INT(keyfile_read_secret(&back, NULL, path, &e), 0);
+	CHECK_INT(keyfile_read_secret(&back, NULL, path, NULL, &e), 0);
 	CHECK_INT(back->bytes[0], 7);
 	secret_free(back);
 
 	umask(077);
-	CHECK_INT(identity_write(path, &k2, "", true, &e3), 0);
+	CHECK_INT(identity_write(path, &k2, &(struct identity_new){.comment = ""}, true, &e3), 0);
 	CHECK_INT(mode_of(pubpath), 0600);
-	CHECK_INT(keyfile_read_secret(&back, NULL, path, &e), 0);
+	CHECK_INT(keyfile_read_secret(&back, NULL, path, NULL, &e), 0);
 	CHECK_INT(back->bytes[0], 8);
 	secret_free(back);
 	CHECK_INT(entries(), 2);
@@ -79,7 +79,7 @@ static void test_write_makes_directories(void)
 
 	snprintf(deep, sizeof(deep), "%s/a/b", dir);
 	snprintf(name, sizeof(name), "%s/psk", deep);
-	CHECK_INT(identity_write(name, &k, "", false, &e), 0);
+	CHECK_INT(identity_write(name, &k, &(struct identity_new){.comment = ""}, false, &e), 0);
 	CHECK_INT(mode_of(deep), 0700);
 	CHECK(there(name));
 	unlink(name);
@@ -93,7 +93,7 @@ static void write_fails(const char *name, bool force, const char *message)
 	const struct key k = {KEY_SECRET, {7}};
 	struct error e = {.code = ERROR_OK};
 
-	CHECK_INT(identity_write(name, &k, "", force, &e), -1);
+	CHECK_INT(identity_write(name, &k, &(struct identity_new){.comment = ""}, force, &e), -1);
 	CHECK_INT(e.code, ERROR_IO);
 	if (!strstr(e.text, message))
 		CHECK_STR(e.text, message);
@@ -157,11 +157,10 @@ static void test_write_full(void)
 
 static void check_case(enum error_code code, const char *message)
 {
-	char comment[KEYFILE_COMMENT_MAX];
 	struct error e = {.code = ERROR_OK};
-	struct key *k = NULL;
+	struct keyfile_found *k = NULL;
 
-	CHECK_INT(identity_check(&k, comment, path, &e), code ? -1 : 0);
+	CHECK_INT(identity_check(&k, path, &e), code ? -1 : 0);
 	CHECK_INT(e.code, code);
 	if (!strstr(e.text, message))
 		CHECK_STR(e.text, message);
@@ -176,7 +175,7 @@ static void test_check(void)
 
 	unlink(path);
 	unlink(pubpath);
-	CHECK_INT(identity_write(path, &k, "", false, NULL), 0);
+	CHECK_INT(identity_write(path, &k, &(struct identity_new){.comment = ""}, false, NULL), 0);
 	check_case(ERROR_OK, "");
 	CHECK_INT(chmod(path, 0640), 0);
 	check_case(ERROR_SAFETY, "0640");

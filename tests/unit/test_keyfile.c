@@ -12,7 +12,7 @@ static void secret_case(mode_t mode, enum key_form form, const char *format, enu
 	key_text(text, form);
 	snprintf(file, sizeof(file), format, text, text);
 	put_text(path, mode, file);
-	CHECK_INT(keyfile_read_secret(&k, comment, path, &e), code ? -1 : 0);
+	CHECK_INT(keyfile_read_secret(&k, comment, path, NULL, &e), code ? -1 : 0);
 	CHECK_INT(e.code, code);
 	if (code) {
 		CHECK(k == NULL);
@@ -59,7 +59,7 @@ static void test_secret_mode(void)
 	key_text(text, KEY_SECRET);
 	put_text(path, 0600, text);
 	CHECK_INT(chown(path, 12345, 12345), 0);
-	CHECK_INT(keyfile_read_secret(&k, NULL, path, &e), -1);
+	CHECK_INT(keyfile_read_secret(&k, NULL, path, NULL, &e), -1);
 	CHECK_INT(e.code, ERROR_SAFETY);
 	CHECK(strstr(e.text, "12345") != NULL);
 }
@@ -76,7 +76,7 @@ static void test_secret_from_pipe(void)
 	CHECK_INT(write(fds[1], text, strlen(text)), (ssize_t)strlen(text));
 	close(fds[1]);
 	snprintf(name, sizeof(name), "/dev/fd/%d", fds[0]);
-	CHECK_INT(keyfile_read_secret(&k, NULL, name, &e), 0);
+	CHECK_INT(keyfile_read_secret(&k, NULL, name, NULL, &e), 0);
 	CHECK(k && k->form == KEY_SECRET);
 	secret_free(k);
 	close(fds[0]);
@@ -90,19 +90,19 @@ static void test_unreadable(void)
 	struct key *k;
 
 	unlink(path);
-	CHECK_INT(keyfile_read_secret(&k, NULL, path, &e), -1);
+	CHECK_INT(keyfile_read_secret(&k, NULL, path, NULL, &e), -1);
 	CHECK_INT(e.code, ERROR_IO);
 	CHECK(strstr(e.text, "No such file") != NULL);
-	CHECK_INT(keyfile_read_secret(&k, NULL, dir, &e2), -1);
+	CHECK_INT(keyfile_read_secret(&k, NULL, dir, NULL, &e2), -1);
 	CHECK_INT(e2.code, ERROR_IO);
 	memset(large, '\n', sizeof(large));
 	key_text(text, KEY_SECRET);
 	memcpy(large, text, strlen(text));
 	put(path, 0600, large, sizeof(large) - 1);
-	CHECK_INT(keyfile_read_secret(&k, NULL, path, NULL), 0);
+	CHECK_INT(keyfile_read_secret(&k, NULL, path, NULL, NULL), 0);
 	secret_free(k);
 	put(path, 0600, large, sizeof(large));
-	CHECK_INT(keyfile_read_secret(&k, NULL, path, &e3), -1);
+	CHECK_INT(keyfile_read_secret(&k, NULL, path, NULL, &e3), -1);
 	CHECK(strstr(e3.text, "more than 65536 bytes") != NULL);
 }
 
@@ -112,7 +112,7 @@ static void psk_case(mode_t mode, const void *data, size_t len, enum error_code 
 	struct key *k;
 
 	put(path, mode, data, len);
-	CHECK_INT(keyfile_read_psk(&k, path, &e), code ? -1 : 0);
+	CHECK_INT(keyfile_read_psk(&k, path, NULL, &e), code ? -1 : 0);
 	CHECK_INT(e.code, code);
 	if (code && !strstr(e.text, message))
 		CHECK_STR(e.text, message);

@@ -1,0 +1,92 @@
+/* keyfile, the part that brings a file into memory. */
+#include "keyfile_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/secret.h"
+
+int keyfile_slurp(int fd, const char *name, void *buf, size_t room, size_t *len, struct error *e)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	char extra, *p = buf;
+	ssize_t n;
+
+	*len = 0;
+	for (;;) {
+		bool full = *len == room;
+
+		n = full ? read(fd, &extra, 1) : read(fd, p + *len, room - *len);
+		if (n == 0)
+			return 0;
+		if (n > 0 && full)
+			return error_set(e, ERROR_IO, BLAME_LOCAL,
+			    "%s: more than %zu bytes; this is no key file", name, room);
+		if (n > 0)
+			*len += (size_t)n;
+		else if (errno == EAGAIN) /* somebody else made the pipe non-blocking */
+			poll(&pfd, 1, -1);
+		else if (errno != EINTR)
+			return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", name, strerror(errno));
+	}
+}
+
+void keyfile_unload(struct keyfile_content *c)
+{
+	secret_free(c);
+}
+
+struct keyfile_content *keyfile_load(const char *path, struct error *e)
+{
+	struct keyfile_content *c = secret_alloc(sizeof(*c));
+	int fd = -1;
+
+	if (!c) {
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
+		return NULL;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &c->st)) {
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (keyfile_slurp(fd, path, c->text, sizeof(c->text), &c->len, e))
+		goto fail;
+	close(fd);
+	return c;
+fail:
+	if (fd >= 0)
+		close(fd);
+	keyfile_unload(c);
+	return NULL;
+}
+
+/* The service manager gives a credential that belongs to root by an access list, of which the group's
+ * bits show the mask. */
+static bool keyfile_from_manager(const struct stat *st, const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t n = dir ? strlen(dir) : 0;
+
+	return n > 1 && dir[0] == '/' && strncmp(path, dir, n) == 0 && path[n] == '/' && !strstr(path + n, "/../") &&
+	    st->st_uid == 0;
+}
+
+int keyfile_safe(const struct stat *st, const char *path, struct error *e)
+{
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
+		    "%s: this secret belongs to user id %lu, who is neither you nor root", path,
+		    (unsigned long)st->st_uid);
+	if (st->st_mode & (keyfile_from_manager(st, path) ? 037 : 077))
+		return error_set(e, ERROR_SAFETY, BLAME_LOCAL,
+		    "%s: permissions %04o open this secret to others; type: chmod 600 %s", path,
+		    (unsigned)(st->st_mode & 07777), path);
+	return 0;
+}
