@@ -432,10 +432,8 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		status = outcome(&v);
 		signals_stop(&v.signals);
 	}
-	for (struct guest *g = v.first, *next; g; g = next) {
-		next = g->next;
+	for (struct guest *g = v.first, *next = NULL; g && (next = g->next, true); g = next)
 		remove_guest(g);
-	}
 	if (o->stream.stats != REPORT_NONE)
 		roster_print(&v, status);
 	hosting_close(&v.hosting, &v.gone, v.next_id, clock_ms() - v.since, status);
