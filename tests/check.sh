@@ -174,7 +174,9 @@ do_bats() {
 	[ -n "$VT_SOAK" ] && limit=900
 	# A test that hangs is named; the limit of its file is for what even that cannot end.
 	export BATS_TEST_TIMEOUT=$((60 * VT_SLOW))
-	for file in tests/*.bats; do
+	# The longest first, so that none of them is left at the end.
+	# shellcheck disable=SC2046
+	for file in $(wc -c tests/*.bats | sort -rn | awk '$2 != "total" { print $2 }'); do
 		[ -e "$file" ] && job "$(basename "$file")" $limit bats --tap "$file"
 	done
 	collect_all
