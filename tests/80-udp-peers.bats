@@ -36,6 +36,7 @@ setup() { udp_setup; }
 	eventually 30 said b '.event == "sent"'
 	tell r 'loss 0'
 	tell r rebind
+	eventually 10 grep -q rebound r.err
 	tell b 'say last'
 	eventually 20 has a.recv last
 	eventually 20 said a '.event == "roamed"'

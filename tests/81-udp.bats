@@ -222,6 +222,7 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	tell b one
 	arrives a.out 1
 	tell r rebind
+	eventually 10 grep -q rebound r.err
 	tell b two
 	arrives a.out 2
 	tell a three

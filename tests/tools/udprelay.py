@@ -225,6 +225,7 @@ class Relay:
             client.sock.bind(("::1" if self.family == socket.AF_INET6 else "127.0.0.1", 0))
             old.close()
             self.register(client)
+        print("udprelay: rebound", file=sys.stderr, flush=True)
 
     # -- commands --
 
