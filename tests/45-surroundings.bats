@@ -76,11 +76,11 @@ setup() {
 		if [ -n "$at" ]; then
 			release ours "$at"
 			wait_for "$HOLD_PID" 10
-			release theirs done
+			release theirs 'done'
 			ended "$CLIENT_PID" 7 vault-connect client.err
 			says client.err 'the peer takes no more, but there is more in standard input'
 		else
-			release theirs done
+			release theirs 'done'
 			ended "$CLIENT_PID" 0 vault-connect client.err
 			release ours
 		fi
