@@ -36,6 +36,7 @@ struct listener {
 	ev_timer accept_timer, drain_timer;
 	struct error last; /* of the client that failed last, or what ends us */
 	int64_t failures;
+	bool over; /* too many failed: the loop ends, and what fails in its last turn is told already */
 	int signal;
 	bool hurried; /* a session was told to end */
 	bool cut;     /* and it was not complete */
@@ -201,7 +202,7 @@ static void on_failed(struct server *srv, struct conn *c)
 	const struct error *e = session_error(&c->session);
 	bool enough;
 
-	if (srv->busy)
+	if (srv->busy || l->over)
 		return;
 	events_failed(l->hosting.events, c);
 	l->last = *e;
@@ -214,6 +215,7 @@ static void on_failed(struct server *srv, struct conn *c)
 		log_warn("%s: %s", c->peer, e->text);
 	else
 		log_info(1, "%s: %s", c->peer, e->text);
+	l->over = enough;
 	if (enough)
 		stop(l);
 }
