@@ -187,6 +187,7 @@ static void welcome(struct control *c, int fd)
 
 	if (!k) {
 		(void)!send(fd, full, sizeof full - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		discard_input(fd);
 		close(fd);
 		return;
 	}
