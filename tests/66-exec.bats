@@ -348,7 +348,7 @@ late_reader() {
 	sed -i 's/^command=.*" vk/forward="localhost:9" vk/' "$SERVER_DIR/authorized_keys"
 	serve -e 'touch ran'
 	client "$AT"
-	expect_status 7 vault-connect client.err
+	expect_status 5 vault-connect client.err
 	[ ! -e ran ]
 }
 

@@ -57,6 +57,9 @@ int server_start(struct server *srv, struct error *e);
 /* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
 void server_stop(struct server *srv);
 
+/* The rules have changed: who has had a good verdict, but is not ready yet, gets another one. */
+void server_judge_again(struct server *srv);
+
 /* A connection that was handed over has ended: it no longer counts for its address. */
 void server_left(struct server *srv, const struct conn *c);
 

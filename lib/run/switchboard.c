@@ -43,10 +43,6 @@ static void stop(struct service *v)
 
 static int open_seat(struct guest *g, struct error *e)
 {
-	/* A key that is for one thing only is for no other. */
-	if (g->entry && (g->entry->rule.command || g->entry->rule.forward))
-		return error_set(e, ERROR_AUTH, BLAME_PEER, "its key is only for %s (authorized_keys line %u)",
-		    g->entry->rule.command ? "a command" : "a backend", g->entry->line);
 	g->place = calloc(1, sizeof(struct seat));
 	return g->place ? 0 : error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 }
