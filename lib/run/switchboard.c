@@ -69,13 +69,14 @@ static bool step(struct guest *g)
 	struct session *session = &g->conn->session;
 	struct seat *s = g->place;
 
-	if (!s)
-		return true;
-	board_take(g, s);
-	board_send(g, s);
+	/* Without a seat it has been sent away, which it must still be told. */
+	if (s) {
+		board_take(g, s);
+		board_send(g, s);
+	}
 	conn_update(g->conn);
 	/* What was sent has made room; fairly, after the others. */
-	if ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g)))
+	if (s && ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g))))
 		service_soon(g);
 	return (session_state(session) & SESSION_CLOSED) != 0;
 }
