@@ -372,6 +372,72 @@ feed() {
 	assert_equal "$(cat "$LISTEN_OUT")" 'the last word'
 }
 
+# without_fin: a relay to the listener, at a socket of its own, that passes everything on but the client's end of its
+# connection, and says when that has come. So a session that is complete is still there.
+without_fin() {
+	find_python socket
+	spawn "$PYTHON" - "$LISTEN_PATH" relay >said <<-'END'
+		import select, signal, socket, sys
+		listener, server = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[2])
+		listener.listen(1)
+		print("listening", flush=True)
+		client, _ = listener.accept()
+		server.connect(sys.argv[1])
+		other = {client: server, server: client}
+		while other:
+		    for s in select.select(list(other), [], [])[0]:
+		        data = s.recv(65536)
+		        try:
+		            if data:
+		                (server if s is client else client).sendall(data)
+		            elif s is server:
+		                client.shutdown(socket.SHUT_WR)
+		        except OSError:
+		            pass
+		        if not data:
+		            del other[s]
+		            print("client ended" if s is client else "server ended", flush=True)
+		signal.pause()
+	END
+	eventually 10 vt_has_line said
+}
+
+@test "a second signal, when all that was begun is complete: status 0, and the event says complete" {
+	serve -k --events events -v
+	without_fin
+	printf 'the last word' >word
+	CLIENT_STDIN=word client -r "$SERVER_KEY" "$PWD/relay"
+	expect_status 0 vault-connect client.err
+	told 10 said 'client ended'
+	kill -TERM "$LISTEN_PID"
+	told 10 "$LISTEN_ERR" 'shutting down'
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+	assert_equal "$(cat "$LISTEN_OUT")" 'the last word'
+	assert_equal "$(jq -r 'select(.event == "disconnect") | "\(.reason) \(.status)"' events)" 'complete 0'
+}
+
+@test "a second signal cuts what is under way, a third does not wait" {
+	serve -k --drain 0 -v
+	join stays
+	kill -TERM "$LISTEN_PID"
+	told 10 "$LISTEN_ERR" 'shutting down'
+	signal "$LISTEN_PID" TERM 20
+	expect_status 143 vault-listen "$LISTEN_ERR"
+	ended "$PID_stays" 6 vault-connect stays.err
+	serve -k --drain 0 -v
+	join stays
+	kill -STOP "$PID_stays"
+	kill -INT "$LISTEN_PID"
+	told 10 "$LISTEN_ERR" 'shutting down'
+	kill -INT "$LISTEN_PID"
+	signal "$LISTEN_PID" INT 20
+	expect_status 130 vault-listen "$LISTEN_ERR"
+	kill -CONT "$PID_stays"
+	wait_for "$PID_stays" 20
+}
+
 @test "options that only many clients can have, and those that only one can" {
 	run -2 bounded 10 vault_listen --tag "$AT"
 	assert_output --partial '--tag needs --keep-open'

@@ -91,7 +91,9 @@ struct service {
 	ev_prepare prepare;
 	ev_timer drain_timer;
 	int signal;
-	bool draining, cut;
+	bool draining;
+	bool hurried; /* sessions were told to end */
+	bool cut;     /* and one of them was not complete */
 	void *place; /* what the kind of service keeps */
 };
 
@@ -117,5 +119,13 @@ int service_reload(struct service *v, struct error *e);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);
+
+/* ---- private: what service.c has from service_end.c ---- */
+
+/* For signals_start(); ${owner} is the service. */
+void service_signal(int number, void *owner);
+
+/* The exit status, when the loop has ended. */
+int service_outcome(struct service *v);
 
 #endif
