@@ -262,6 +262,51 @@ feed() {
 	silent "$LISTEN_ERR"
 }
 
+@test "standard input fails: every client is told that this side was interrupted, 1 here" {
+	mkdir -p dir
+	LISTEN_STDIN=dir serve -k --events events
+	join a
+	ended "$PID_a" 6 vault-connect a.err
+	says a.err 'the peer was interrupted'
+	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
+	one_line "$LISTEN_ERR" 'standard input: Is a directory'
+	assert_equal "$(jq -r 'select(.event == "disconnect") | .reason' events)" 'standard input failed'
+	assert_equal "$(jq -r 'select(.event == "shutdown") | .reason' events)" 'standard input failed'
+}
+
+@test "a message on standard input that is too long: every client is told, also one that is busy sending; 1 here" {
+	hold long
+	LISTEN_STDIN=long serve -k --framing lines --max-message-size 100 --events events
+	join a
+	mkfifo endless
+	spawn bash -c 'yes "a line" >endless 2>/dev/null' </dev/null
+	CLIENT_STDIN=endless CLIENT_STDOUT=b.out CLIENT_STDERR=b.err start_client "$AT"
+	PID_b=$CLIENT_PID
+	eventually 10 has_size "$LISTEN_OUT" 100000
+	release long "good$(printf '\n%0200d' 1)"
+	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
+	one_line "$LISTEN_ERR" 'standard input: a message longer than --max-message-size (100)'
+	for name in a b; do
+		ended "$(pid_of $name)" 6 vault-connect $name.err
+		says $name.err 'the peer was interrupted'
+		assert_equal "$(cat $name.out)" good
+	done
+	assert_equal "$(jq -r 'select(.event == "disconnect") | .reason' events | sort -u)" 'standard input failed'
+}
+
+@test "a last message without its end that cannot be delivered: no receipt, like for any other" {
+	local words
+	for words in 'last' 'whole\nlast'; do
+		serve -k --echo --framing lines
+		# Nothing can go back to it.
+		join a --send-only
+		# shellcheck disable=SC2059
+		release a.in "$(printf "$words")"
+		ended "$PID_a" 7 vault-connect a.err
+		stop_listener 0
+	done
+}
+
 # ---- limits ----
 
 @test "--max-clients, max-clients= of a key, --max-per-ip, --handshake-rate: who is above is told busy" {

@@ -81,7 +81,7 @@ static void leave(struct guest *g)
 
 static void consider_end(struct service *v)
 {
-	bool over = v->kind->over && v->kind->over(v);
+	bool over = v->kind->over && v->kind->over(v) && !v->failing;
 
 	if (over || (v->draining && v->count == 0))
 		ev_break(v->loop, EVBREAK_ALL);

@@ -92,6 +92,7 @@ struct service {
 	ev_timer drain_timer;
 	int signal;
 	bool draining;
+	bool failing; /* it cannot go on, see service_fail() */
 	bool hurried; /* sessions were told to end */
 	bool cut;     /* and one of them was not complete */
 	void *place; /* what the kind of service keeps */
@@ -119,6 +120,10 @@ int service_reload(struct service *v, struct error *e);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);
+
+/* It cannot go on, for this reason (constant text): all guests are sent away, and the service is over when they have
+ * been told that, or in a second. (Its kind's over() says how it ended.) */
+void service_fail(struct service *v, enum session_close code, enum error_code error, const char *reason);
 
 /* ---- private: what service.c has from service_end.c ---- */
 

@@ -65,6 +65,31 @@ void service_drain(struct service *v)
 		ev_timer_start(v->loop, &v->drain_timer);
 }
 
+static void on_failed(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)w;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+void service_fail(struct service *v, enum session_close code, enum error_code error, const char *reason)
+{
+	if (v->failing)
+		return;
+	v->failing = true;
+	if (!v->draining)
+		hosting_stopping(&v->hosting, reason, v->count);
+	v->draining = true;
+	server_stop(&v->server);
+	for (struct guest *g = v->first; g; g = g->next) {
+		session_hurry(&g->conn->session, HURRY_MS);
+		service_send_away(g, code, error, reason);
+	}
+	ev_timer_stop(v->loop, &v->drain_timer);
+	ev_timer_init(&v->drain_timer, on_failed, (double)HURRY_MS / 1000, 0.);
+	ev_timer_start(v->loop, &v->drain_timer);
+}
+
 /* Without a terminal, a hang-up means that files have changed. */
 static bool means_reload(const struct service *v, int number)
 {
@@ -81,11 +106,11 @@ void service_signal(int number, void *owner)
 		(void)service_reload(v, &e);
 		return;
 	}
-	if (v->signal == 0) {
+	if (v->signal == 0 && !v->failing) {
 		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
 		v->signal = number;
 		service_drain(v);
-	} else if (!v->hurried) {
+	} else if (!v->hurried && !v->failing) {
 		ev_timer_stop(v->loop, &v->drain_timer);
 		v->hurried = true;
 		cut_all(v);
