@@ -7,6 +7,7 @@
 #include "child.h"
 #include "log.h"
 #include "pump.h"
+#include "roster.h"
 
 /* Behind one guest. */
 struct run {
@@ -40,11 +41,20 @@ static void begin(struct run *r)
 	r->pumping = true;
 }
 
+static void tell_end(const struct guest *g, const struct child *c)
+{
+	struct figures_who who = roster_who(g);
+
+	events_command_ended(g->service->hosting.events, &who, c->status, c->signal, c->failed);
+}
+
 static void on_child(struct child *c, void *owner)
 {
 	struct run *r = owner;
 	struct guest *g = r->guest;
 
+	if (c->state == CHILD_ENDED && !c->over)
+		tell_end(g, c);
 	if (c->state == CHILD_RUNNING && !r->pumping)
 		begin(r);
 	else if (c->failed) {

@@ -126,6 +126,8 @@ static void on_child(struct child *child, void *owner)
 	struct listener *l = owner;
 	struct conn *c = l->waiting;
 
+	if (child->state == CHILD_ENDED && !child->over)
+		events_command_ended(l->hosting.events, &l->who, child->status, child->signal, child->failed);
 	if (child->failed)
 		cannot_run(l, ERROR_IO, strerror(child->failed));
 	else if (child->state == CHILD_RUNNING) {

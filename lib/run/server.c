@@ -166,6 +166,8 @@ static bool let_in(struct server *srv, int fd, const char *peer, const struct ip
 		return true;
 	}
 	log_info(1, "%s: turned away: %s", peer, limit);
+	if (srv->hooks.turned_away)
+		srv->hooks.turned_away(srv, peer, limit);
 	if (srv->config.wire == &wire_vault1)
 		(void)!send(fd, busy, sizeof busy, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);

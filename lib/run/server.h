@@ -28,6 +28,8 @@ struct server_hooks {
 	const char *(*full)(struct server *srv, struct conn *c);
 	/* A client is ready (not a probe). The conn is the callee's now. */
 	void (*ready)(struct server *srv, struct conn *c);
+	/* A connection was closed unheard, because this limit (constant text) is reached. May be NULL. */
+	void (*turned_away)(struct server *srv, const char *peer, const char *limit);
 	/* A connection ended without becoming a session. Its error is in the conn, which is freed after. */
 	void (*failed)(struct server *srv, struct conn *c);
 };

@@ -108,7 +108,7 @@ static void step(struct guest *g)
 	if (g->service->kind->step(g))
 		remove_guest(g);
 	else if (g->closing && !g->reason)
-		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "closed by the control socket");
+		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, SERVICE_CLOSED);
 }
 
 static void on_changed(struct conn *c, void *owner)
@@ -232,6 +232,14 @@ static void on_ready(struct server *srv, struct conn *c)
 	service_soon(g);
 }
 
+static void on_turned_away(struct server *srv, const char *peer, const char *limit)
+{
+	struct service *v = srv->owner;
+
+	v->turned_away++;
+	events_turned_away(v->hosting.events, limit, peer);
+}
+
 static void on_failed(struct server *srv, struct conn *c)
 {
 	const struct error *e = session_error(&c->session);
@@ -293,7 +301,8 @@ static int setup(struct service *v, struct error *e)
 	srv->max_per_ip = o->max_per_ip;
 	rate_init(&srv->handshakes, (uint64_t)o->handshake_rate, (uint64_t)o->handshake_rate, clock_ms());
 	srv->buffers = CONN_WORKBUF;
-	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
+	srv->hooks = (struct server_hooks){
+	    .judge = judge, .full = full, .ready = on_ready, .turned_away = on_turned_away, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
 	if (stream_open(&v->stream, v->loop, &o->stream, v->kind->no_stdio, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)

@@ -34,7 +34,7 @@ struct guest {
 	const char *reason; /* constant text: why it was sent away; NULL if it was not */
 	void *place;	   /* what its kind of service keeps for it */
 	bool leaving;	   /* was told to finish */
-	bool closing;	   /* will be sent away after its next step */
+	bool closing;	   /* will be sent away after its next step, see SERVICE_CLOSED */
 	bool soon;	   /* will be stepped before the loop sleeps */
 	struct guest *soon_next;
 };
@@ -84,6 +84,7 @@ struct service {
 	int64_t since;		   /* clock_ms() at the start */
 	struct figures_total gone; /* of guests that have left */
 	uint64_t failed;	   /* handshakes */
+	uint64_t turned_away;	   /* connections, by --max-per-ip and --handshake-rate */
 	struct guest *first, *last;
 	uint64_t next_id;
 	int64_t count;
@@ -109,7 +110,9 @@ struct guest *service_find(struct service *v, uint64_t id);
 /* End a guest's session for a reason (constant text, for people and events). */
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason);
 
-/* End a guest's session, after what can be sent at once has been sent. */
+#define SERVICE_CLOSED "closed by the control socket"
+
+/* End a guest's session for that reason, after what can be sent at once has been sent. */
 void service_close(struct guest *g);
 
 /* Let it finish by itself: what waits for it is still sent. */
