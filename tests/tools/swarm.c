@@ -113,8 +113,8 @@ static void take(struct one *o)
 		session_receipt(s, RECEIPT_DONE, 0);
 }
 
-/* As many lines as there is room for, then the end. */
-static void give(struct one *o)
+/* As many lines as the session has room for. */
+static void give_room(struct one *o)
 {
 	struct session *s = &o->conn->session;
 	struct iovec iov;
@@ -127,8 +127,21 @@ static void give(struct one *o)
 		((char *)iov.iov_base)[w.size - 1] = '\n';
 		session_send_app_ack(s, (size_t)w.size);
 	}
-	if (o->sent == w.send)
+}
+
+/* Lines, until the kernel takes no more of them, then the end. */
+static void give(struct one *o)
+{
+	struct session *s = &o->conn->session;
+
+	do {
+		give_room(o);
+		conn_update(o->conn);
+	} while (o->sent < w.send && (session_state(s) & (SESSION_SEND_APP | SESSION_SEND_WIRE)) == SESSION_SEND_APP);
+	if (o->sent == w.send) {
+		conn_wake(o->conn);
 		session_end(s);
+	}
 }
 
 /* The beginning of a record of 1024 bytes; nothing more may follow it. */
