@@ -114,6 +114,17 @@ crowd() {
 	says client.err 'closed the connection during the handshake'
 }
 
+@test "make bench-server, with small numbers: nothing fails, nothing is lost, and that is what it says" {
+	instrumented && skip "the tools are measured as they are"
+	find_python json
+	bounded 120 env BENCH_ROUNDS=1 BENCH_HANDSHAKES=20 BENCH_PARALLEL=4 BENCH_TOOLS=vault-xx,vault-ik BENCH_HELD=6 BENCH_MIB=1 \
+	    BENCH_TIMES=1 BENCH_CLIENTS=1,20 BENCH_MESSAGES=100 BENCH_IDLE=1 BENCH_JSON=1 \
+	    "$PYTHON" "$ROOT/tests/bench/server.py" >bench.json 2>bench.err || fail "$(cat bench.err)"
+	jq -es 'length == 1 and (.[0] | ([.handshakes[].runs[0]] | length == 2 and all(.handshakes == 20 and .failed == 0)) and
+	    (.held.runs[0] | .held == 6 and .lost == 0 and .share > 0) and
+	    ([.idle[].runs[0]] | length == 2 and all(.messages == 100 and .messages_lost == 0 and .rss_kib_client > 0)))' bench.json
+}
+
 @test "connections that are held, dripped into, or left in the middle of a hello or a frame are in nobody's way" {
 	local start
 	find_python socket

@@ -15,7 +15,6 @@ from proc import Failure, Proc, status_text
 HELLO = b'VLT1\x1cNoise_XX_25519_AESGCM_SHA512\x00\x20' + bytes(32)
 LINE = 1024
 SPARE = 100  # descriptors for everything else
-IDLE_SECONDS = 2
 QUIET_SECONDS = 0.3
 
 
@@ -187,8 +186,8 @@ def _traffic(server, swarm, out, clients, each):
             'messages_lost': _check_lines(out, clients, each)}
 
 
-def idle(place, clients, messages):
-    """All come, stay, are told something, say something, leave."""
+def idle(place, clients, messages, seconds):
+    """All come, stay so many seconds, are told something, say something, leave."""
     out, each = place.path('lines'), max(1, messages // clients)
     with open(place.path('err'), 'wb') as errors, open(out, 'wb') as stdout, contextlib.ExitStack() as stack:
         stdin, say = os.pipe()
@@ -196,13 +195,14 @@ def idle(place, clients, messages):
             server, port = start_vault(place, errors, '--framing', 'lines', stdin=stdin, stdout=stdout)
             stack.callback(server.end)
             os.close(stdin)
-            before = _rss_anon(server.pid)
+            before, entry = _rss_anon(server.pid), cpu_of(server.pid)
             swarm = Swarm(place, errors, port, clients, '--parallel', 64, '--expect', 64, '--send', each, '--size', LINE)
             stack.callback(swarm.close)
             came = swarm.event('connected')
             _wait_quiet(server.pid)
             anon, spent = _rss_anon(server.pid), cpu_of(server.pid)
-            time.sleep(IDLE_SECONDS)
+            entry = spent - entry
+            time.sleep(seconds)
             spent = cpu_of(server.pid) - spent
             told = _broadcast(swarm, say)
         result = _traffic(server, swarm, out, clients, each)
@@ -211,5 +211,6 @@ def idle(place, clients, messages):
         server.end(30)
         if server.status:
             raise Failure(f'vault-listen ended with status {status_text(server.status)}')
-    return {'clients': clients, 'connect_s': came['ms'] / 1000, 'rss_kib': anon, 'rss_kib_client': (anon - before) / clients,
-            'idle_cpu_ms_s': spent * 1000 / IDLE_SECONDS, 'broadcast_ms': told * 1000, 'messages': clients * each, **result}
+    return {'clients': clients, 'connect_s': came['ms'] / 1000, 'connect_cpu_ms_1000': entry * 1e6 / clients,
+            'rss_kib': anon, 'rss_kib_client': (anon - before) / clients,
+            'idle_cpu_ms_s': spent * 1000 / seconds, 'broadcast_ms': told * 1000, 'messages': clients * each, **result}

@@ -7,7 +7,8 @@ Usage: server.py [--json]
   BENCH_HANDSHAKES (2000)  a run, BENCH_PARALLEL (16) at a time
   BENCH_TOOLS              only these servers for handshakes, comma list
   BENCH_HELD (500)         connections that are held while BENCH_MIB (200) are sent, BENCH_TIMES (3) times
-  BENCH_CLIENTS (1,10,100,1000,10000)  idle ones; BENCH_MESSAGES (20000) come from all of them together
+  BENCH_CLIENTS (1,10,100,1000,10000)  idle ones, for BENCH_IDLE (2) seconds; BENCH_MESSAGES (20000) come from all of
+                           them together
   BENCH_JSON=1             as --json                      VT_BUILD, VT_BIN  where the programs are
 
 Every round runs all of it once, in turn. Tables on standard output, progress on standard error. Status 1 if anything of
@@ -33,7 +34,7 @@ from place import MIB, make_place  # noqa: E402
 from proc import Failure, end_all  # noqa: E402
 
 PARTS = ('handshakes', 'held', 'idle')
-NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'MESSAGES')
+NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'IDLE', 'MESSAGES')
 
 
 def words(name, default, known=None):
@@ -60,6 +61,7 @@ class Options:
         self.held = number('BENCH_HELD', 500, 3, 10000)
         self.mib = number('BENCH_MIB', 200, 1, 1 << 16)
         self.times = number('BENCH_TIMES', 3, 1, 1000)
+        self.idle = number('BENCH_IDLE', 2, 1, 3600)
         self.messages = number('BENCH_MESSAGES', 20000, 1, 10 ** 7)
         self.tools = words('BENCH_TOOLS', '', [s.name for s in handshakes.all_servers()])
         self.clients = words('BENCH_CLIENTS', '1,10,100,1000,10000')
@@ -127,9 +129,8 @@ def one_round(place, options, data, servers, n):
                                                options.parallel), s.title)
     if 'held' in options.parts:
         attempt(data['held'], n, lambda: crowd.held(place, options.held, options.times), f'{options.held} connections held')
-    for e in data['idle'].values():
-        if n or e['clients'] <= 100:
-            attempt(e, n, lambda e=e: crowd.idle(place, e['clients'], options.messages), e['title'])
+    for e in data['idle'].values() if n else ():
+        attempt(e, n, lambda e=e: crowd.idle(place, e['clients'], options.messages, options.idle), e['title'])
 
 
 def choose(place, options, missing):
@@ -160,7 +161,7 @@ def run_all(options):
         for n in range(options.rounds + 1):
             one_round(place, options, data, servers, n)
     sizes = {'count': options.handshakes, 'parallel': options.parallel, 'held': options.held, 'mib': options.mib,
-             'times': options.times, 'messages': options.messages, 'line': crowd.LINE, 'idle_s': crowd.IDLE_SECONDS}
+             'times': options.times, 'messages': options.messages, 'line': crowd.LINE, 'idle_s': options.idle}
     return {**data, 'sizes': sizes, 'notes': notes, 'missing': missing,
             'machine': {'cpu': cpu_name(), 'cpus': os.cpu_count(), 'kernel': platform.release(), 'load_before': before,
                         'load_after': load()}}
@@ -220,9 +221,9 @@ def idle_table(data):
         r = e['runs']
         rows.append([n, median(r, 'rss_kib', 0), spread(r, 'rss_kib_client', 2), median(r, 'idle_cpu_ms_s', 2),
                      spread(r, 'broadcast_ms', 1), spread(r, 'messages_s', 0), median(r, 'mb_s', 1), median(r, 'cpu_us_message', 1),
-                     median(r, 'connect_s', 2), complaints(e, ('messages_lost', 'LOST messages'))])
+                     median(r, 'connect_cpu_ms_1000', 0), complaints(e, ('messages_lost', 'LOST messages'))])
     return report.table(['clients', 'RssAnon KiB', 'KiB a client', 'idle CPU ms/s', 'to all ms', 'messages/s', 'MB/s', 'CPU us/message',
-                         'all in, s', ''], rows)
+                         'to let in, CPU ms/1000', ''], rows)
 
 
 def text(data):
@@ -238,7 +239,7 @@ def text(data):
     if data['held']['runs'] or data['held']['failures']:
         out += ['', *held_lines(data)]
     if data['idle']:
-        out += ['', f'Clients that are let in and idle; one line of 64 bytes to all; then together about {z["messages"]} lines of {z["line"]} bytes',
+        out += ['', f'Clients that are let in and idle for {z["idle_s"]} s; one line of 64 bytes to all; then together about {z["messages"]} lines of {z["line"]} bytes',
                 'from them (at least one of each) until each has its receipt and has left; KiB a client: RssAnon above that of',
                 'the listener before.', '', idle_table(data)]
     out += [''] + [f'{e["title"]}: {e["version"]}' for e in data['handshakes'].values()]
