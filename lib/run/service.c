@@ -302,19 +302,14 @@ void service_drain(struct service *v)
 	}
 }
 
-/* Without a terminal, a hang-up means that files have changed. */
-static bool means_reload(const struct service *v, int number)
-{
-	return number == SIGHUP && !v->stream.ep->interactive;
-}
-
 /* The first one lets sessions finish for a while, the second closes them, a third just leaves. */
 static void on_signal(int number, void *owner)
 {
 	struct service *v = owner;
 	struct error e = {0};
 
-	if (means_reload(v, number)) {
+	/* Without a terminal, a hang-up means that files have changed. */
+	if (number == SIGHUP && !v->stream.ep->interactive) {
 		(void)service_reload(v, &e);
 		return;
 	}

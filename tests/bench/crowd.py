@@ -96,7 +96,15 @@ class Held:
 
 
 def _descriptors(pid):
-    return len(os.listdir(f'/proc/{pid}/fd'))
+    """How many it has, when nothing comes or goes any more."""
+    end, count = time.monotonic() + 10, -1
+    while time.monotonic() < end:
+        now = len(os.listdir(f'/proc/{pid}/fd'))
+        if now == count:
+            break
+        count = now
+        time.sleep(QUIET_SECONDS)
+    return count
 
 
 def _transfer(place, server, port, errors):
