@@ -74,6 +74,10 @@ struct session_config {
 	struct handshake_config handshake;
 	/* What to say of ourselves. Ed25519 public key, or NULL (none, or X25519 only). */
 	const uint8_t *identity;
+	/* Is it known that the identity (Ed25519) and the key (X25519) are of one pair? What is not known is computed,
+	 * which costs more than a Diffie-Hellman. NULL: nothing is. */
+	bool (*paired)(const void *owner, const uint8_t identity[32], const uint8_t key[32]);
+	const void *paired_owner;
 	const char *software; /* name and version, for OPEN and READY */
 	bool throwaway;	  /* our static key is made for this run */
 	bool probe;	  /* initiator: only ask who is there */

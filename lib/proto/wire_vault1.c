@@ -49,19 +49,28 @@ static int bad(struct session *s, const char *what)
 	return session_fail(s, CLOSE_PROTOCOL, ERROR_PROTOCOL, BLAME_PEER, "protocol error by the peer: %s", what);
 }
 
+static bool is_of_handshake(const struct session *s, const uint8_t identity[KEY_BYTES])
+{
+	uint8_t x[KEY_BYTES];
+	struct key key = {.form = KEY_PUBLIC};
+
+	if (!s->peer.has_key || s->protocol.dh != DH_25519)
+		return false;
+	if (s->config->paired && s->config->paired(s->config->paired_owner, identity, s->peer.key))
+		return true;
+	memcpy(key.bytes, identity, KEY_BYTES);
+	return key_x25519_public(x, &key) == KEYTEXT_OK && memcmp(x, s->peer.key, KEY_BYTES) == 0;
+}
+
 /* OPEN and READY hold the same map. */
 static int take_params(struct session *s, const uint8_t *body, size_t n, struct params *p)
 {
-	uint8_t x[KEY_BYTES];
-	struct key identity = {.form = KEY_PUBLIC};
 	const char *why;
 
 	if (params_decode(p, body, n, &why) < 0)
 		return bad(s, why);
 	if (p->has_identity) {
-		memcpy(identity.bytes, p->identity, sizeof identity.bytes);
-		if (!s->peer.has_key || s->protocol.dh != DH_25519 || key_x25519_public(x, &identity) != KEYTEXT_OK ||
-		    memcmp(x, s->peer.key, sizeof x) != 0)
+		if (!is_of_handshake(s, p->identity))
 			return bad(s, "its identity is not the key of its handshake");
 		s->peer.has_identity = true;
 		memcpy(s->peer.identity, p->identity, sizeof s->peer.identity);

@@ -322,8 +322,7 @@ static void take_end(struct guest *g, struct seat *s)
 	}
 	partial_clear(&s->partial);
 	s->ended = true;
-	s->mark = b->queued;
-	b->ended++;
+	board_queue_up(g);
 }
 
 static void give_receipt(struct guest *g, struct seat *s)
@@ -333,7 +332,6 @@ static void give_receipt(struct guest *g, struct seat *s)
 	if (!s->ended || s->mark > b->written || !(session_state(&g->conn->session) & SESSION_FINISH_APP))
 		return;
 	session_receipt(&g->conn->session, b->failed ? RECEIPT_FAILED : RECEIPT_DONE, 0);
-	b->ended--;
 }
 
 void board_take(struct guest *g, struct seat *s)

@@ -29,9 +29,11 @@ static int load_identity(struct stream *st, struct session_config *config, struc
 		st->static_secret = secret_alloc(KEY_BYTES);
 	if (!st->static_secret)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for keys");
-	if (key_x25519_secret(st->static_secret, id) != KEYTEXT_OK || key_public(&public, id) != KEYTEXT_OK)
+	if (key_x25519_secret(st->static_secret, id) != KEYTEXT_OK || key_public(&public, id) != KEYTEXT_OK ||
+	    dh_public(DH_25519, st->static_public, st->static_secret) < 0)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "the identity cannot be used for TCP");
 	config->handshake.static_secret = st->static_secret;
+	config->handshake.static_public = st->static_public;
 	if (public.form == KEY_PUBLIC) {
 		memcpy(st->identity_public, public.bytes, sizeof st->identity_public);
 		config->identity = st->identity_public;

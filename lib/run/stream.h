@@ -62,6 +62,7 @@ struct stream {
 	uint8_t *squash_bufs;
 	/* own key material, as the session wants it */
 	uint8_t *static_secret; /* guarded memory */
+	uint8_t static_public[32];
 	uint8_t identity_public[32];
 };
 

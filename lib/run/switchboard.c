@@ -56,8 +56,7 @@ static void close_seat(struct guest *g)
 		return;
 	board_set_full(b, s, false);
 	board_set_waiting(g, false);
-	if (s->ended && !g->conn->session.receipt_want)
-		b->ended--;
+	board_leave_line(g);
 	message_clear(&s->queue);
 	partial_clear(&s->partial);
 	free(s);
