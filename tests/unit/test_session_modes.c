@@ -68,6 +68,47 @@ static void test_messages(void)
 	pair_free(&p);
 }
 
+/* Messages that were compressed, between others that were not, taken one by one. */
+static void test_compressed_messages(void)
+{
+	static const size_t lens[] = {0, 1000, 0, 2000, 60000, 300, 50000, 0, 64000, 7};
+	const struct session_window *w;
+	struct pair p;
+	size_t at = 0, i = 0, len = 0;
+
+	pair_init(&p, "XX");
+	p.side[0].config.messages = p.side[1].config.messages = true;
+	p.side[0].config.compress = p.side[1].config.compress = true;
+	p.side[0].out_cap = p.side[1].in_cap = SESSION_BIGBUF;
+	p.side[1].deaf = true;
+	pair_open(&p);
+	for (size_t k = 0; k < sizeof(lens) / sizeof(lens[0]); k++, at += lens[k - 1]) {
+		side_input(&p.side[0], data[0], at + lens[k]);
+		p.side[0].input_pos = at;
+		if (lens[k] == 0)
+			session_send_empty(&p.side[0].s);
+		else
+			CHECK(move_input(&p.side[0]));
+		CHECK_INT(p.side[0].input_pos, at + lens[k]);
+		pair_run(&p);
+	}
+	for (at = 0; (w = session_recv_app_window(&p.side[1].s)) != NULL; pair_run(&p)) {
+		bool more = w->more;
+
+		CHECK(w->len == 0 || memcmp(w->data, data[0] + at, w->len) == 0);
+		len += w->len;
+		at += w->len;
+		session_recv_app_ack(&p.side[1].s, w->len);
+		if (more)
+			continue;
+		CHECK(i < sizeof(lens) / sizeof(lens[0]) && len == lens[i]);
+		i++;
+		len = 0;
+	}
+	CHECK_INT(i, sizeof(lens) / sizeof(lens[0]));
+	pair_free(&p);
+}
+
 /* Before READY nobody knows whether boundaries are agreed, so nothing may be sent that has one. */
 static void test_no_message_before_ready(void)
 {
@@ -205,6 +246,7 @@ int main(void)
 	whole_data();
 	RUN(test_compression);
 	RUN(test_messages);
+	RUN(test_compressed_messages);
 	RUN(test_no_message_before_ready);
 	RUN(test_wait_ready);
 	RUN(test_probe);
