@@ -80,10 +80,13 @@ static int take_framing(struct stream_args *s, const struct common_args *a)
 	return 0;
 }
 
-static int take_max_message(struct stream_args *s, const struct common_args *a)
+/* What a message is, and how long one may be. */
+static int take_messages(struct stream_args *s, int option, const struct common_args *a)
 {
 	uint64_t n;
 
+	if (option == ARGS_FRAMING)
+		return take_framing(s, a);
 	if (common_opt_size(a, &n, 1, MAX_MESSAGE_MOST))
 		return COMMON_USAGE;
 	s->stream.max_message = (size_t)n;
@@ -174,9 +177,8 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_RATE_LIMIT:
 		return common_opt_size(a, &s->stream.rate_limit, 1, UINT64_C(1) << 40);
 	case ARGS_MAX_MESSAGE:
-		return take_max_message(s, a);
 	case ARGS_FRAMING:
-		return take_framing(s, a);
+		return take_messages(s, option, a);
 	case ARGS_WIRE:
 		s->wire = a->value;
 		return 0;
