@@ -61,6 +61,9 @@ enum session_receipt_status {
 };
 #define STOP_ONE_WAY 1 /* detail of a STOP with status 0: this side takes nothing at all */
 
+/* The longest message on a raw wire, where one is a record. */
+#define SESSION_RAW_MESSAGEMAX (65535 - 16)
+
 struct session;
 struct wire;
 
@@ -84,7 +87,7 @@ struct session_config {
 	bool remember;	  /* initiator: ask the responder to authorize our key from now on */
 	bool compress;	  /* offer or agree */
 	int level;	  /* zstd level */
-	bool messages;	  /* offer or agree to keep message boundaries */
+	bool messages;	  /* offer or agree to keep message boundaries; on a raw wire empty messages count, too */
 	bool wait_ready;  /* initiator: no data before READY, so that all can be tried again */
 	bool send_nothing; /* one-way: our direction is empty, so nothing of it needs a receipt */
 	bool take_nothing; /* one-way: refuse the peer's direction (STOP at once) */
@@ -256,6 +259,10 @@ bool session_agreed(const struct session *s);
 bool session_wants_reset(const struct session *s);
 /* Does it speak a wire without end marks and receipts? */
 bool session_is_raw(const struct session *s);
+/* Once it is ready: does what is sent as one message arrive as one? (On a raw wire each record is one.) */
+bool session_keeps_messages(const struct session *s);
+/* The longest message that can be sent. */
+size_t session_message_max(const struct session *s);
 /* Does it want to be told session_unacked() now? */
 bool session_asks_unacked(const struct session *s);
 /* How the peer's command ended, 0 to 255, if the peer told so and nothing else went wrong; else -1. */

@@ -199,6 +199,7 @@ static int on_receipt(struct session *s, const uint8_t *body, size_t n)
 static int on_stop(struct session *s, const uint8_t *body, size_t n)
 {
 	uint64_t written;
+	bool missed;
 
 	if (n != 10)
 		return bad(s, "STOP of wrong length");
@@ -212,7 +213,8 @@ static int on_stop(struct session *s, const uint8_t *body, size_t n)
 	s->peer.detail = body[9];
 	s->eof_want = true;
 	/* What was sent and not taken is lost, unless a command that was given it says that it is content. */
-	if (s->peer.status == RECEIPT_DONE && s->sent > written)
+	missed = s->sent > written || (s->messages && s->messages_sent > 0 && s->peer.detail == STOP_ONE_WAY);
+	if (s->peer.status == RECEIPT_DONE && missed)
 		session_note(s, ERROR_PEER, BLAME_PEER, "the peer took only %llu of %llu bytes%s", (unsigned long long)written,
 		    (unsigned long long)s->sent, s->peer.detail == STOP_ONE_WAY ? " (it only sends)" : " and wants no more");
 	else if (s->peer.status != RECEIPT_FAILED || s->sent > written || !s->eof_sent)

@@ -57,6 +57,7 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->handshake_ms = o->handshake_ms;
 	config->message_ms = o->message_ms;
 	config->idle_ms = o->idle_ms;
+	config->messages = o->framing != FRAMING_RAW;
 	config->max_message = o->max_message;
 	config->raw_idle_ms = o->raw_idle_ms > 0 ? o->raw_idle_ms : o->idle_ms;
 	config->keepalive_ms = o->keepalive_ms;
@@ -176,12 +177,30 @@ static bool progress_wanted(const struct stream *st)
 
 /* ---- the run ---- */
 
+/* A client's session may not be ready yet; what the server has agreed to, its owner looks at. */
+static void keep_messages(struct stream *st)
+{
+	const struct stream_options *o = st->options;
+	struct session *s = &st->conn->session;
+
+	if (o->framing == FRAMING_RAW)
+		return;
+	if (session_agreed(s) && !session_keeps_messages(s)) {
+		if (!s->config->handshake.initiator)
+			log_info(1, "%s: the client keeps no message boundaries: bytes are passed on as they are", st->conn->peer);
+		return;
+	}
+	if (pump_keep_messages(&st->pump, o->framing, o->max_message > 0 ? o->max_message : STREAM_MAX_MESSAGE) < 0)
+		session_abort(s, CLOSE_BUSY, ERROR_IO, "out of memory");
+}
+
 void stream_run(struct stream *st, struct conn *conn)
 {
 	st->conn = conn;
 	st->began = clock_ms();
 	pump_start(&st->pump, conn, st->ep, st->options->recv_only, st->options->rate_limit);
 	st->pumping = true;
+	keep_messages(st);
 	if (st->options->rate_limit > 0)
 		conn_pace(conn, st->options->rate_limit);
 	waits_start(&st->waits, st->loop, ask_waits, ask_busy, st);

@@ -25,7 +25,7 @@ static int start(struct service *v, struct error *e)
 	v->place = b;
 	b->service = v;
 	b->ep = v->stream.ep;
-	b->framing = v->o->framing;
+	b->framing = v->o->stream.framing;
 	board_stdio_start(b);
 	return 0;
 }
