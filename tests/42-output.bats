@@ -350,6 +350,25 @@ has_written() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -ge "$2" ]; }
 	assert_equal "$(cat "$LISTEN_OUT")" 'from the client'
 }
 
+# (An empty datagram would pass for the end, and one that finds no room would be cut.)
+@test "sockets that are no streams are refused, as stdin and as stdout, before anybody is called" {
+	find_python socket
+	local type way
+	for type in SOCK_DGRAM SOCK_SEQPACKET; do
+		for way in input output; do
+			status=0
+			XDG_CONFIG_HOME=$PWD/client bounded 20 "$PYTHON" - $type $way "$VT_BIN/vault-connect" "$AT" <<-'END' 2>err || status=$?
+				import os, socket, sys
+				ours, theirs = socket.socketpair(socket.AF_UNIX, getattr(socket, sys.argv[1]))
+				os.dup2(theirs.fileno(), 0 if sys.argv[2] == "input" else 1)
+				os.execv(sys.argv[3], sys.argv[3:])
+			END
+			expect_status 1 vault-connect err
+			one_line err "standard $way: a socket that keeps messages apart"
+		done
+	done
+}
+
 @test "O_NONBLOCK of what is shared is left as it was, while we run and after, also when we are killed" {
 	find_python fcntl
 	hold in part

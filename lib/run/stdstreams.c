@@ -67,6 +67,17 @@ static enum way tame(int fd, int access, int *flags)
 	return WAY_FLAGGED;
 }
 
+/* Where messages stay apart, an empty one passes for the end, and a long one is cut off. */
+static int check_stream(int fd, const char *name, struct error *e)
+{
+	int type;
+	socklen_t len = sizeof type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type == SOCK_STREAM)
+		return 0;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: a socket that keeps messages apart cannot be used as a stream", name);
+}
+
 static ssize_t stdstreams_read(struct endpoint *ep, const struct iovec *iov, int n)
 {
 	struct stdstreams *s = (struct stdstreams *)ep;
@@ -182,11 +193,13 @@ static const struct endpoint_ops stdstreams_ops = {
 };
 
 /* ${before}: the flags of standard input before the output's were touched. */
-static void open_input(struct stdstreams *s, int before)
+static int open_input(struct stdstreams *s, int before, struct error *e)
 {
 	struct stat st;
 	off_t at;
 
+	if (check_stream(0, s->ep.in_name, e) < 0)
+		return -1;
 	s->ep.in_fd = 0;
 	s->ep.interactive = isatty(0) == 1;
 	s->in_way = tame(0, O_RDONLY, &s->in_flags);
@@ -196,11 +209,12 @@ static void open_input(struct stdstreams *s, int before)
 		s->in_flags = before;
 	}
 	if (fstat(0, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
+		return 0;
 	at = lseek(0, 0, SEEK_CUR);
 	if (at >= 0 && st.st_size > at)
 		s->ep.in_size = st.st_size - at;
 	(void)posix_fadvise(0, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
 }
 
 static int open_output(struct stdstreams *s, const char *file, bool no_output, struct error *e)
@@ -208,6 +222,8 @@ static int open_output(struct stdstreams *s, const char *file, bool no_output, s
 	if (no_output)
 		return 0;
 	if (!file) {
+		if (check_stream(1, s->ep.out_name, e) < 0)
+			return -1;
 		s->ep.out_fd = 1;
 		s->out_way = tame(1, O_WRONLY, &s->out_flags);
 		s->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -238,8 +254,10 @@ struct endpoint *stdstreams_open(const char *file, bool no_input, bool no_output
 	if (open_output(s, file, no_output, e) < 0)
 		return NULL;
 	/* A closed standard input was opened for writing only, so that it takes no socket's number. */
-	if (!no_input && (before & O_ACCMODE) != O_WRONLY)
-		open_input(s, before);
+	if (!no_input && (before & O_ACCMODE) != O_WRONLY && open_input(s, before, e) < 0) {
+		stdstreams_close(&s->ep);
+		return NULL;
+	}
 	return &s->ep;
 }
 
