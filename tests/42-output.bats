@@ -263,6 +263,44 @@ has_written() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -ge "$2" ]; }
 	says client.err '-o folder: not a regular file'
 }
 
+@test "-o: a link that leads nowhere is refused, and stays what it is" {
+	ln -s elsewhere nowhere
+	ln -s loop loop
+	local name
+	for name in nowhere loop; do
+		client -o $name "$AT"
+		expect_status 1 vault-connect client.err
+		one_line client.err "-o $name: a symbolic link that leads to no file"
+		[ -L $name ]
+	done
+}
+
+@test "-o in place of an old file: owner and group stay; where that cannot be, the group is let in no more" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	echo data >data
+	echo old >file
+	chown 12:34 file
+	chmod 640 file
+	LISTEN_STDIN=data serve
+	meet 0 0 -o file "$AT"
+	assert_equal "$(stat -c %u:%g:%a file)" 12:34:640
+	# Who may not give a file to that group: its new one sees what all others could see.
+	local as='setpriv --reuid=65534 --regid=65534 --clear-groups --'
+	mkdir open
+	echo old >open/file
+	chown 12:34 open/file
+	chmod 664 open/file
+	chmod 777 open
+	chmod 755 . .. "$BATS_RUN_TMPDIR"
+	$as "$VT_BIN/vault-connect" --version >/dev/null 2>&1 || skip "NOT TESTED as another user, who cannot run the tool here"
+	LISTEN_STDIN=data SERVE_AT='127.0.0.1 0' serve --anonymous
+	cd open
+	VT_WRAP="$as $VT_WRAP" client -r "$SERVER_KEY" --anonymous -o file 127.0.0.1 "$LISTEN_PORT"
+	expect_status 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	assert_equal "$(stat -c %u:%g:%a file)" 65534:65534:644
+}
+
 @test "-o: the umask decides who may read it" {
 	echo data >data
 	umask 027
