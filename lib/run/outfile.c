@@ -12,6 +12,8 @@
 
 #include "crypto/secret.h"
 
+#define DISK_STEP (8 * 1024 * 1024)
+
 static int fail(const struct outfile *f, const char *what, struct error *e)
 {
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "-o %s: %s: %s", f->path, what, strerror(errno));
@@ -128,6 +130,21 @@ static int give_name(struct outfile *f)
 		return -1;
 	}
 	return rename(f->temporary, f->path);
+}
+
+void outfile_written(struct outfile *f, size_t n)
+{
+	f->written += (off_t)n;
+#ifdef SYNC_FILE_RANGE_WRITE
+	if (f->written - f->begun < DISK_STEP)
+		return;
+	/* Wait for what was begun before this, then begin this. (Errors are for fsync to tell.) */
+	if (f->begun > 0)
+		(void)sync_file_range(f->fd, 0, f->begun,
+		    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	(void)sync_file_range(f->fd, f->begun, f->written - f->begun, SYNC_FILE_RANGE_WRITE);
+	f->begun = f->written;
+#endif
 }
 
 int outfile_commit(struct outfile *f, struct error *e)

@@ -111,6 +111,8 @@ static ssize_t stdstreams_write(struct endpoint *ep, const struct iovec *iov, in
 		put = s->out_way == WAY_SOCKET ? sendmsg(ep->out_fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL)
 					       : writev(ep->out_fd, iov, n);
 	while (put < 0 && errno == EINTR);
+	if (s->to_file && put > 0)
+		outfile_written(&s->file, (size_t)put);
 	return put;
 }
 
