@@ -388,6 +388,42 @@ has_written() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -ge "$2" ]; }
 	assert_equal "$(cat "$LISTEN_OUT")" 'from the client'
 }
 
+@test "TCP as stdout: an end for its reader is the end of the data; a cut, and our own death, is a reset" {
+	find_python socket
+	local how
+	for how in end cut kill; do
+		XDG_CONFIG_HOME=$PWD/client bounded 30 "$PYTHON" - $how "$VT_BIN" <<-'END' >>told
+			import json, os, socket, subprocess, sys
+			how, bin = sys.argv[1:]
+			door = socket.create_server(("127.0.0.1", 0))
+			ours = socket.create_connection(door.getsockname())
+			theirs = door.accept()[0]
+			ready_r, ready_w = os.pipe()
+			listener = subprocess.Popen([bin + "/vault-listen", "--anonymous", "--recv-only", "--ready-fd", str(ready_w),
+			    "127.0.0.1:0"], stdout=theirs, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[ready_w])
+			theirs.close()
+			os.close(ready_w)
+			ready = json.loads(os.read(ready_r, 1000))
+			client = subprocess.Popen([bin + "/vault-connect", "-r", ready["key"], "--send-only", "127.0.0.1:%d" % ready["port"]],
+			    stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+			client.stdin.write(b"data")
+			client.stdin.flush()
+			assert ours.recv(100) == b"data"
+			if how == "end":
+			    client.stdin.close()
+			else:
+			    (client if how == "cut" else listener).kill()
+			try:
+			    print(how, ours.recv(100))
+			except ConnectionResetError:
+			    print(how, "reset")
+			client.wait()
+			listener.wait()
+		END
+	done
+	assert_equal "$(cat told)" "$(printf "end b''\ncut reset\nkill reset")"
+}
+
 # (An empty datagram would pass for the end, and one that finds no room would be cut.)
 @test "sockets that are no streams are refused, as stdin and as stdout, before anybody is called" {
 	find_python socket

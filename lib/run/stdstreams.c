@@ -78,6 +78,17 @@ static int check_stream(int fd, const char *name, struct error *e)
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: a socket that keeps messages apart cannot be used as a stream", name);
 }
 
+/*
+ * Behind a TCP socket a reset says that this is no end, also when we are killed; a pipe, or a Unix socket, has no
+ * such word.
+ */
+static void arm(int fd, bool reset)
+{
+	struct linger linger = {.l_onoff = reset};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 static ssize_t stdstreams_read(struct endpoint *ep, const struct iovec *iov, int n)
 {
 	struct stdstreams *s = (struct stdstreams *)ep;
@@ -135,8 +146,10 @@ static int close_output(struct stdstreams *s)
 	if (s->to_file)
 		return 0;
 	/* A socket may be our input, too: closing one of its descriptors would not end it. */
-	if (s->out_way == WAY_SOCKET)
+	if (s->out_way == WAY_SOCKET) {
+		arm(fd, false);
 		(void)shutdown(fd, SHUT_WR);
+	}
 	/* The number stays taken; what the close of the real thing says is what counts. */
 	if (s->null < 0)
 		return close(fd);
@@ -161,16 +174,10 @@ static int stdstreams_end(struct endpoint *ep, struct error *e)
 static void stdstreams_abort(struct endpoint *ep)
 {
 	struct stdstreams *s = (struct stdstreams *)ep;
-	struct linger reset = {.l_onoff = 1};
 
-	/* Behind a TCP socket a reset can say that this is no end; a pipe has no such word. */
-	if (!s->to_file && s->out_way == WAY_SOCKET)
-		(void)setsockopt(ep->out_fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	if (s->to_file)
 		outfile_discard(&s->file);
-	else if (s->out_way == WAY_SOCKET)
-		restore(s->out_way, ep->out_fd, s->out_flags);
-	else
+	else if (s->out_way != WAY_SOCKET) /* which is armed, and may still be our input */
 		close_output(s);
 	s->ep.out_fd = -1;
 }
@@ -228,6 +235,8 @@ static int open_output(struct stdstreams *s, const char *file, bool no_output, s
 			return -1;
 		s->ep.out_fd = 1;
 		s->out_way = tame(1, O_WRONLY, &s->out_flags);
+		if (s->out_way == WAY_SOCKET)
+			arm(1, true);
 		s->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		return 0;
 	}
