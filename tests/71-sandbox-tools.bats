@@ -109,6 +109,23 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 	done
 }
 
+# (Otherwise all that the machine's memory holds would be waited for at the end, while the peer hears nothing.)
+@test "strace: -o has the disk write while data comes, and waits for it, in steps of 8 MiB" {
+	need_sandbox
+	need_strace
+	"$VT_BUILD/tests/pattern" 30M 2 >data
+	local side begun waited
+	both_traced -o got "$AT" -- -o back "$AT"
+	cmp data got
+	for side in listen connect; do
+		after seccomp $side.trace >$side.inside
+		refused_nothing $side.inside
+		begun=$(grep -c 'sync_file_range(.*, SYNC_FILE_RANGE_WRITE)' $side.inside) || true
+		waited=$(grep -c 'sync_file_range(.*SYNC_FILE_RANGE_WAIT_AFTER)' $side.inside) || true
+		assert_equal "$side: $begun begun, $waited waited for" "$side: 3 begun, 2 waited for"
+	done
+}
+
 @test "strace: with a code both keys are remembered before the session, in files that are new, and nothing is refused" {
 	need_sandbox
 	need_strace
