@@ -330,7 +330,7 @@ tried() {
 }
 
 @test "--version names the sandbox, and a build without one says so" {
-	run bounded 10 vault_listen --version
+	run --separate-stderr bounded 10 vault_listen --version
 	assert_success
 	assert_line --index 1 --regexp 'sandbox( landlock [0-9]+)?( \+)?( seccomp)?( none.*)?, AES'
 	if "$TRY" 2>/dev/null && [ -z "$VT_WRAP" ]; then
