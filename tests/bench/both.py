@@ -4,7 +4,7 @@ import os
 import time
 
 import report
-from measure import digest_of, time_limit
+from measure import GIB, digest_of, time_limit
 from place import MIB
 from proc import Failure
 from session import Session
@@ -47,12 +47,14 @@ def _watch(s, sinks, size, begin):
 
 
 def _finish(s, sinks, size):
-    """Nothing may come after all of it. Who has not left by now has its own reasons, and is ended."""
+    """Nothing may come after all of it. Who has not left by now has its own reasons, and is ended. CPU seconds."""
     for p in (s.client, s.server):
-        p.wait(3)
+        if not p.wait(3):
+            p.end()
     over = [_position(f) - size for f in sinks]
     if any(over):
         raise Failure(f'{over} bytes too many have arrived')
+    return s.cpu()
 
 
 def _transfer(place, rival, ways):
@@ -66,8 +68,7 @@ def _transfer(place, rival, ways):
         begin = time.perf_counter()
         s.connect(stdin=sources[0], stdout=to_client)
         at, first = _watch(s, sinks, place.size, begin)
-        _finish(s, sinks, place.size)
-        return at, first
+        return at, first, _finish(s, sinks, place.size)
 
 
 class Part:
@@ -85,14 +86,15 @@ class Part:
             for n in SINKS:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(place.path(n))
-        one, _ = _transfer(place, rival, 1)
-        both, first = _transfer(place, rival, 2)
+        one, _, one_cpu = _transfer(place, rival, 1)
+        both, first, both_cpu = _transfer(place, rival, 2)
         for n in SINKS if number == 0 else ():
             if digest_of(place.path(n)) != place.digest:
                 raise Failure(f'{n}: what arrived differs')
         speed = place.size / MIB / one[0]
         total = 2 * place.size / MIB / max(both)
-        return {'one_mib_s': speed, 'both_mib_s': total, 'gain': total / speed, 'share': min(first) / place.size}
+        return {'one_mib_s': speed, 'both_mib_s': total, 'gain': total / speed, 'share': min(first) / place.size,
+                'one_cpu_s_gib': one_cpu * GIB / place.size, 'both_cpu_s_gib': both_cpu * GIB / place.size / 2}
 
     def end(self):
         for n in SINKS:
@@ -104,8 +106,10 @@ def lines(entries):
     base = entries.get('nc', {'runs': []})['runs']
     rows = [[e['title'], report.spread(e['runs'], 'one_mib_s', 0), report.spread(e['runs'], 'both_mib_s', 0),
              report.times(e['runs'], base, 'both_mib_s'), report.spread(e['runs'], 'gain', 2),
-             report.spread(e['runs'], 'share', 2), report.complaints(e)] for e in entries.values()]
+             report.spread(e['runs'], 'share', 2), report.median(e['runs'], 'one_cpu_s_gib', 2),
+             report.median(e['runs'], 'both_cpu_s_gib', 2), report.complaints(e)] for e in entries.values()]
     return ['Both directions at once: the file goes both ways, each into a file in memory that has its pages already; one way',
             'alone before it, likewise. Sum: until the last byte of both is there. Slower one: the part of it that was there',
-            'when the other one was through. Arrived: counted in every run, compared in the warm-up.', '',
-            report.table(['tool', 'one way MiB/s', 'both, sum MiB/s', 'x nc', 'sum / one way', 'slower one', ''], rows)]
+            'when the other one was through. CPU: of both ends, a GiB that arrived. Arrived: counted in every run, compared in the warm-up.', '',
+            report.table(['tool', 'one way MiB/s', 'both, sum MiB/s', 'x nc', 'sum / one way', 'slower one',
+                          'CPU s/GiB, one', 'both', ''], rows)]

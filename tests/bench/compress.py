@@ -14,20 +14,24 @@ CHUNK = 10 ** 6            # at most so many bytes at a time
 TEXT_MOST = 256 * MIB
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TITLES = {'plain': 'data that does not shrink, without', 'packed': 'data that does not shrink, --compress',
-          'text': 'text over the link, without', 'text-packed': 'text over the link, --compress'}
-BASES = {'packed': 'plain', 'text-packed': 'text'}
+          'text': 'text over the link, without', 'text-packed': 'text over the link, --compress', 'text-fast': 'text over the link, --compress=1'}
+BASES = {'packed': 'plain', 'text-packed': 'text', 'text-fast': 'text'}
 
 
 class Packing(Vault):
     """With --compress at both ends: both must want it."""
 
+    def __init__(self, option, bin_dir):
+        super().__init__('vault-compress', 'AESGCM')
+        self.option, self.bin = option, bin_dir
+
     def server(self, place, port, mode):
         argv = super().server(place, port, mode)
-        return [argv[0], '--compress', *argv[1:]]
+        return [argv[0], self.option, *argv[1:]]
 
     def client(self, place, port, mode, sink):
         argv = super().client(place, port, mode, sink)
-        return [argv[0], '--compress', *argv[1:]]
+        return [argv[0], self.option, *argv[1:]]
 
 
 def _text_once():
@@ -68,12 +72,11 @@ class Part:
         self.contenders = dict(TITLES) if vault else {}
         if not vault:
             return
-        packing = Packing('vault-compress', 'AESGCM')
-        packing.bin = vault.bin
+        packing, fast = (Packing(option, vault.bin) for option in ('--compress', '--compress=1'))
         text = _make_text(place, min(place.size, TEXT_MOST))
         link = ['--rate', RATE, '--chunk', CHUNK]
         self.ways = {'plain': (place, vault, None), 'packed': (place, packing, None), 'text': (text, vault, link),
-                     'text-packed': (text, packing, link)}
+                     'text-packed': (text, packing, link), 'text-fast': (text, fast, link)}
         self.written = {}
 
     def run(self, name, number):
