@@ -4,6 +4,7 @@
 
 #include "crypto/secret.h"
 #include "keygen.h"
+#include "run/pskfile.h"
 
 /* ${comment}: what an imported one has. */
 static int create_key(const struct keygen_opts *o, struct key *k, char comment[KEYFILE_COMMENT_MAX], struct error *e)
@@ -52,7 +53,7 @@ static int create_file(const struct keygen_opts *o, const struct key *k, const s
 
 	if (!o->psk && identity_facts(&facts, k, how->comment, e))
 		return -1;
-	if (identity_write(path, k, how, o->force, e))
+	if (o->append && access(path, F_OK) == 0 ? pskfile_add(path, k, how->comment, e) : identity_write(path, k, how, o->force, e))
 		return -1;
 	if (!o->json) {
 		if (!o->psk)

@@ -377,16 +377,17 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 		    "--psk-file (or --anonymous, if anyone may)", l->forwards ? "--forward" : "a command for clients");
 	if (start_spawner(o, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
-	if (code_args_identity(&o->code, &o->args, e) < 0)
+	if (code_args_identity(&o->code, &o->args, e) < 0 || protocol_args_psks(&o->args, e) < 0)
 		return -1;
 	if (o->code.code && !(o->args.stream.code = code_new()))
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for the code");
 	l->stream = o->args.stream;
 	l->remember = o->code.remember;
+	l->judge.psk_path = o->args.psk_file;
 	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
 	l->socket = o->args.socket;
-	l->allowed = o->code.code ? with_code : o->args.psk ? with_psk : plain;
-	l->allowed_count = o->code.code || o->args.psk ? 1 : 2;
+	l->allowed = o->code.code ? with_code : o->args.psks ? with_psk : plain;
+	l->allowed_count = o->code.code || o->args.psks ? 1 : 2;
 	if (o->args.protocol_count > 0) {
 		l->allowed = o->args.protocols;
 		l->allowed_count = o->args.protocol_count;

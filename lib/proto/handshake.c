@@ -97,6 +97,10 @@ static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 	};
 	int rc = own_static(h, secret);
 
+	if (h->config.psks && !h->config.code) {
+		keys.psks = h->config.psks->keys;
+		keys.psk_choices = h->config.psks->count;
+	}
 	if (rc == 0)
 		rc = noise_start(&h->noise, &h->protocol, h->config.initiator, &keys, h->config.rng);
 	secret_wipe(secret, sizeof secret);
@@ -173,6 +177,11 @@ void handshake_judged(struct handshake *h)
 		advance(h);
 }
 
+static bool has_psk(const struct handshake *h)
+{
+	return h->config.psk || h->config.psks;
+}
+
 static bool allowed(const struct handshake *h)
 {
 	char pattern[64];
@@ -181,7 +190,7 @@ static bool allowed(const struct handshake *h)
 	if (h->config.code && !(h->protocol.psks & 1))
 		return false;
 	/* What is allowed but cannot be done for want of a key is no better than not allowed. */
-	if ((noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk && !h->config.code) ||
+	if ((noise_protocol_psk_count(&h->protocol) > 0 && !has_psk(h) && !h->config.code) ||
 	    (noise_protocol_needs_remote(&h->protocol, false) &&
 		(!h->config.remote_static || h->protocol.dh != DH_25519)))
 		return false;
@@ -210,9 +219,9 @@ static const char *why_not_allowed(const struct handshake *h)
 
 	if (h->config.code)
 		return "this side wants its one-time code: connect with --code";
-	if (asks_psk && !h->config.psk)
+	if (asks_psk && !has_psk(h))
 		return "it has a pre-shared key or a code, this side has no --psk-file and no --code";
-	if (!asks_psk && h->config.psk)
+	if (!asks_psk && has_psk(h))
 		return "this side wants the pre-shared key of its --psk-file";
 	return "see --protocol";
 }
@@ -256,7 +265,7 @@ static void unreadable(struct handshake *h, int rc)
 		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: the peer does not know the code (or it was forged)");
 	else if (psk)
 		fail(h, ERROR_AUTH, BLAME_AUTH,
-		    "the handshake failed: the two sides have different pre-shared keys (or it was forged)");
+		    "the handshake failed: the two sides have different pre-shared keys (or it was forged): compare both --psk-file");
 	else if (!h->config.initiator && noise_protocol_needs_remote(&h->protocol, true))
 		fail(h, ERROR_AUTH, BLAME_AUTH,
 		    "the peer expects another key of this side than the one in use");

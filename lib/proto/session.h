@@ -109,6 +109,8 @@ struct session_peer {
 	bool throwaway;
 	bool probe;
 	bool remember; /* it asked us to authorize its key, or says that it did so with ours */
+	bool has_psk; /* it has the pre-shared key that ${psk} tells of */
+	struct handshake_psk psk;
 	bool stopped;	 /* it sent STOP */
 	bool receipted;	 /* it sent RECEIPT */
 	uint8_t status, detail; /* of its STOP or RECEIPT */

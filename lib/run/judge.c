@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "pskfile.h"
 
 void judge_peer_key(const struct session_peer *peer, bool is_25519, struct key *k)
 {
@@ -237,6 +238,11 @@ const char *judge_client_verdict(const struct judge_client *j, const struct sess
 	const struct trust_entry *entry;
 	char text[KEYTEXT_MAX];
 
+	if (peer->has_psk && pskfile_expired(&peer->psk)) {
+		snprintf(why, JUDGE_TEXTMAX, "the client's pre-shared key has expired (%s:%u, %s): give it a new one",
+		    j->psk_path, peer->psk.line, peer->psk.name);
+		return why;
+	}
 	if (j->everyone)
 		return NULL;
 	entry = peer->has_key && is_25519 ? trust_authorized_find(&j->list, peer->key) : NULL;

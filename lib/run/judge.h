@@ -68,6 +68,7 @@ struct judge_client {
 	bool everyone; /* no list: anyone may connect */
 	struct trust_list list;
 	const char *path;
+	const char *psk_path; /* of the pre-shared keys, or NULL */
 };
 
 const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,

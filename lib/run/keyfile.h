@@ -69,7 +69,7 @@ int keyfile_unlock(struct keyfile_found *f, const char *path, struct passphrase 
 int keyfile_read_secret(struct key **out, char comment[KEYFILE_COMMENT_MAX], const char *path,
     struct passphrase *from, struct error *e) __attribute__((warn_unused_result));
 
-/* Read a pre-shared key, as above: a vp1 line (or a locked one), or nothing but 64 hexadecimal digits, or
+/* Read one pre-shared key (pskfile.h reads several), as above: a vp1 line (or a locked one), or nothing but 64 hexadecimal digits, or
  * 44 characters of base64 (as WireGuard writes it), or exactly 32 bytes that are not all printable
  * ASCII (those look like a passphrase). All zero bytes are refused: that is no secret. */
 int keyfile_read_psk(struct key **out, const char *path, struct passphrase *from, struct error *e)

@@ -16,6 +16,7 @@
 #include "exec.h"
 #include "hosting.h"
 #include "log.h"
+#include "pskfile.h"
 #include "server.h"
 #include "signals.h"
 
@@ -160,10 +161,11 @@ static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
 	const struct trust_entry *entry = entry_of(l, c);
-	char text[KEYTEXT_MAX];
+	char text[KEYTEXT_MAX], said[PSKFILE_SAID];
 
-	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
-	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	log_info(1, "%s: connected with %s, peer key %s%s", c->peer, c->session.protocol.name,
+	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text),
+	    pskfile_said(said, session_peer(&c->session)));
 	ev_timer_stop(l->loop, &l->accept_timer);
 	if (l->o->stream.code)
 		code_spend(l->o->stream.code);

@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "control.h"
 #include "log.h"
-#include "privileges.h"
+#include "pskfile.h"
 #include "roster.h"
 
 #define HURRY_MS 1000
@@ -211,7 +211,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	struct guest *g = new_guest(v, c);
 	struct error e = {0};
 	struct figures_who who;
-	char text[KEYTEXT_MAX];
+	char text[KEYTEXT_MAX], said[PSKFILE_SAID];
 
 	if (!g) {
 		log_error("%s: out of memory", c->peer);
@@ -220,8 +220,9 @@ static void on_ready(struct server *srv, struct conn *c)
 		return;
 	}
 	join(v, g);
-	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
-	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	log_info(1, "%llu: %s: connected with %s, peer key %s%s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
+	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text),
+	    pskfile_said(said, session_peer(&c->session)));
 	who = roster_who(g);
 	events_connect(v->hosting.events, &who);
 	notify_clients(&v->hosting.notify, v->count);
@@ -302,19 +303,13 @@ void service_drain(struct service *v)
 	}
 }
 
-/* Without a terminal, a hang-up means that files have changed. */
-static bool means_reload(const struct service *v, int number)
-{
-	return number == SIGHUP && !v->stream.ep->interactive;
-}
-
 /* The first one lets sessions finish for a while, the second closes them, a third just leaves. */
 static void on_signal(int number, void *owner)
 {
 	struct service *v = owner;
 	struct error e = {0};
 
-	if (means_reload(v, number)) {
+	if (service_reload_asked(v, number)) {
 		(void)service_reload(v, &e);
 		return;
 	}
@@ -344,7 +339,8 @@ static int outcome(const struct service *v)
 
 static int confine(struct service *v, struct error *e)
 {
-	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread};
+	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread,
+	    .reread_too = v->reread_psks};
 
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
@@ -371,7 +367,7 @@ static int settle(struct service *v, struct error *e)
 	if (hosting_settle(&v->hosting, &v->server.listeners, e) < 0)
 		return -1;
 	control_rooted(v->control, v->o->root);
-	v->reread = v->judge.everyone ? NULL : privileges_path(v->o->root, v->judge.path);
+	service_reload_prepare(v);
 	return confine(v, e);
 }
 
@@ -444,6 +440,7 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		kind->stop(&v);
 	stream_close(&v.stream);
 	server_free(&v.server);
+	service_reload_free(&v);
 	bufpool_free(&v.pool);
 	trust_free(&v.judge.list);
 	return status;

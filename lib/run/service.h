@@ -23,6 +23,8 @@
 struct control;
 struct service;
 
+struct service_psks;
+
 struct guest {
 	struct service *service;
 	struct guest *prev, *next; /* all guests, in the order of their ids */
@@ -81,6 +83,8 @@ struct service {
 	struct hosting hosting;
 	struct control *control; /* NULL: none */
 	const char *reread; /* where authorized_keys can be read again, or NULL */
+	const char *reread_psks; /* the same of pre-shared keys */
+	struct service_psks *psks; /* those that were read again, the last first */
 	int64_t since;		   /* clock_ms() at the start */
 	struct figures_total gone; /* of guests that have left */
 	uint64_t failed;	   /* handshakes */
@@ -112,8 +116,16 @@ void service_close(struct guest *g);
 /* Let it finish by itself: what waits for it is still sent. */
 void service_leave(struct guest *g);
 
-/* Read authorized_keys anew; who is in stays. 0, or -1: told (and ${e} set), and the old one goes on. */
+/* Read authorized_keys and the pre-shared keys anew; who is in stays. 0, or -1: told (and ${e} set), and what there was
+ * goes on. */
 int service_reload(struct service *v, struct error *e);
+
+/* Before the sandbox: where to find them then. */
+void service_reload_prepare(struct service *v);
+/* Is that what this signal means? */
+bool service_reload_asked(const struct service *v, int number);
+/* Release what was read. */
+void service_reload_free(struct service *v);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);

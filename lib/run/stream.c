@@ -46,7 +46,9 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	if (load_identity(st, config, e) < 0)
 		return -1;
 	config->rng = config->handshake.rng = &secret_rng;
-	config->handshake.psk = o->psk ? o->psk->bytes : NULL;
+	config->handshake.psk = o->psk;
+	config->handshake.psk_about = o->psk_about;
+	config->handshake.psks = o->psk ? NULL : o->psks;
 	config->handshake.code = o->code;
 	config->remember = o->remember;
 	config->software = o->software;
