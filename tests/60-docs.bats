@@ -195,6 +195,11 @@ identities() {
 	sender "$(recipe psk-send)"
 	finish
 	cmp whole.pdf there/report.pdf
+	(cd there && bash -c "$(recipe psk-append)")
+	receiver "$(recipe psk-receive)"
+	sender "$(recipe psk-send)"
+	finish
+	vault-keygen --check there/team.psk | grep spring
 }
 
 @test "through a Unix socket" {
