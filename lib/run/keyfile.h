@@ -94,9 +94,9 @@ struct keyfile_new {
 };
 
 /* Write ${count} files (at most 2), all or none: each is created exclusively, written, fsynced,
- * closed, read back and compared, and its directory fsynced. Missing directories are made (0700).
- * An existing file is ERROR_IO and untouched, unless ${force}: then each new file is made beside
- * the old one and renamed over it, which only regular files allow. On failure every file this call
+ * closed, read back and compared under another name beside its own, gets that, and its directory is
+ * fsynced. Missing directories are made (0700). An existing file is ERROR_IO and untouched, unless
+ * ${force}: then each new file is renamed over it, which only regular files allow. On failure every file this call
  * made is removed; of two renames the second may fail alone, which the error then says. */
 int keyfile_write(const struct keyfile_new *files, size_t count, bool force, struct error *e)
     __attribute__((warn_unused_result));
