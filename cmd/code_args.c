@@ -84,7 +84,8 @@ int code_args_check_listen(const struct code_args *c, const struct common_args *
 	if (!c->code)
 		return 0;
 	if (many)
-		return common_usage(a->prog, "--code is for one client: it cannot be used with --keep-open and the like");
+		return common_usage(a->prog, "--code is for one client: it cannot be used with --keep-open and the like; "
+		    "to let one in to these, run vault-listen --code --remember on another port meanwhile");
 	if (c->remember && user)
 		return common_conflict(a->prog, "--remember", "--user");
 	if (without(a, "--code", instead, sizeof instead / sizeof instead[0]) || without(a, "--code", open, 1))

@@ -301,6 +301,7 @@ static int setup(struct listener *l, struct error *e)
 {
 	const struct listener_options *o = l->o;
 	struct server *srv = &l->server;
+	char here[ADDRESS_HOSTMAX];
 
 	srv->loop = l->loop;
 	srv->owner = l;
@@ -327,11 +328,12 @@ static int setup(struct listener *l, struct error *e)
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
+	code_here(here);
 	if (enrol_prepare(&l->enrol, e) < 0 || hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
 	if (o->stream.code)
-		code_show(o->stream.code, &srv->listeners, o->accept_ms);
+		code_show(o->stream.code, &srv->listeners, here, o->accept_ms);
 	hosting_ready(&l->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
