@@ -335,6 +335,93 @@ imitate() {
 	! grep -qaF -e "$CODE" -e "${CODE/-/}" client.out || fail 'the command has it in its environment'
 }
 
+# ---- a service that runs on ----
+
+@test "-k --code: who is known comes in by key, one more by the code, and is known from then on" {
+	keys
+	local args
+	mkdir -p known/vault-tools
+	spawn socat UNIX-LISTEN:back,fork EXEC:cat
+	eventually 10 test -S back
+	for args in '-k --hub' '-k -e cat' "--forward $PWD/back"; do
+		rm -f "$CLIENT_DIR/known_hosts"
+		XDG_CONFIG_HOME=$PWD/known bounded 10 vault_keygen --force >"$SERVER_DIR/authorized_keys"
+		# shellcheck disable=SC2086
+		offer -v --remember $args
+		XDG_CONFIG_HOME=$PWD/known bounded 20 vault_connect -z "$AT" >client.out 2>client.err
+		client -z "$AT"
+		expect_status 5 vault-connect client.err
+		client --code-file code --copy-id "$AT"
+		expect_status 0 vault-connect client.err
+		says client.err 'remembered in' "accepts this side's key from now on"
+		assert_equal "$(wc -l <"$SERVER_DIR/authorized_keys")" 2
+		client -z --trust=strict "$AT"
+		expect_status 0 vault-connect client.err
+		client --code-file code "$AT"
+		expect_status 5 vault-connect client.err
+		one_line client.err 'or dead'
+		signal "$LISTEN_PID" TERM 20
+		expect_status 0 vault-listen "$LISTEN_ERR"
+	done
+}
+
+@test "-k --code: without a file of keys one is made; the code is dead after three wrong ones, the service is not" {
+	keys
+	offer -v -k --remember
+	wrong
+	for left in 2 1 0; do
+		guess
+		expect_status 5 vault-connect client.err
+	done
+	says "$LISTEN_ERR" 'the code is dead'
+	write_code "$CODE"
+	guess
+	expect_status 5 vault-connect client.err
+	assert_not_exists "$SERVER_DIR/authorized_keys"
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+	offer -k --remember
+	client --code-file code --copy-id "$AT"
+	expect_status 0 vault-connect client.err
+	assert_equal "$(cut -d ' ' -f 1 "$SERVER_DIR/authorized_keys")" "$CLIENT_KEY"
+	CLIENT_STDIN=in client --trust=strict "$AT"
+	expect_status 0 vault-connect client.err
+	eventually 10 cmp in "$LISTEN_OUT"
+	signal "$LISTEN_PID" TERM 20
+	# Without --remember it is one session, and nobody is remembered.
+	rm "$SERVER_DIR/authorized_keys" "$CLIENT_DIR/known_hosts"
+	offer -k
+	CLIENT_STDIN=in guess
+	expect_status 0 vault-connect client.err
+	client "$AT"
+	expect_status 5 vault-connect client.err
+	assert_not_exists "$SERVER_DIR/authorized_keys"
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+}
+
+@test "-k --code: of many who come with the right code at the same time one is let in" {
+	keys
+	local i pids=() in=0
+	offer -v -k
+	for i in $(seq 8); do
+		XDG_CONFIG_HOME=$PWD/client spawn vault_connect --code-file code "$AT" <in >/dev/null 2>"err.$i"
+		pids+=("$SPAWN_PID")
+	done
+	for i in "${pids[@]}"; do
+		status=0
+		wait_for "$i" 20
+		case $status in
+		0) ((++in)) ;;
+		3 | 5) ;;
+		*) fail "status $status: $(cat err.*)" ;;
+		esac
+	done
+	assert_equal "$in" 1
+	signal "$LISTEN_PID" TERM 20
+	assert_equal "$(cat "$LISTEN_OUT")" "$(cat in)"
+}
+
 @test "one side with a code, the other without: both are told what to do" {
 	keys
 	serve --anonymous --max-failures 1
@@ -494,11 +581,9 @@ holds() {
 		assert_failure 2
 		assert_output --partial 'cannot be used together'
 	done
-	for args in -k --hub --echo '--forward 7000'; do
-		run bounded 5 vault_listen --code $args "$AT"
-		assert_failure 2
-		assert_output --partial 'for one client'
-	done
+	run bounded 5 vault_connect --code -L 7000 localhost
+	assert_failure 2
+	assert_output --partial 'cannot be used together'
 	run bounded 5 vault_connect --remember "$AT"
 	assert_output --partial '--remember needs --code'
 	run bounded 5 vault_connect --copy-id "$AT"

@@ -86,7 +86,7 @@ static int own_static(struct handshake *h, uint8_t secret[DH_MAX])
 static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 {
 	uint8_t secret[DH_MAX];
-	const uint8_t *psk = h->config.code ? h->psk : h->config.psk;
+	const uint8_t *psk = h->coded ? h->psk : h->config.psk;
 	struct noise_keys keys = {
 	    .prologue = prologue,
 	    .prologue_len = n,
@@ -97,7 +97,7 @@ static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 	};
 	int rc = own_static(h, secret);
 
-	if (h->config.psks && !h->config.code) {
+	if (h->config.psks && !h->coded) {
 		keys.psks = h->config.psks->keys;
 		keys.psk_choices = h->config.psks->count;
 	}
@@ -159,7 +159,8 @@ int handshake_start(struct handshake *h, const struct handshake_config *config)
 	h->protocol = config->protocol;
 	n = config->raw ? 0 : make_prologue(&h->protocol, prologue);
 	put(h, prologue, n);
-	if (config->code) {
+	h->coded = config->code != NULL;
+	if (h->coded) {
 		if (handshake_code_ask(h, prologue, n) < 0)
 			fail(h, ERROR_PROTOCOL, BLAME_LOCAL, "the code cannot be used");
 		return h->step == HANDSHAKE_FAILED ? -1 : 0;
@@ -187,7 +188,7 @@ static bool allowed(const struct handshake *h)
 	char pattern[64];
 
 	/* With a code the initiator's guess must come first, or it could be made without being counted. */
-	if (h->config.code && !(h->protocol.psks & 1))
+	if (h->config.code && !h->config.code_beside && !(h->protocol.psks & 1))
 		return false;
 	/* What is allowed but cannot be done for want of a key is no better than not allowed. */
 	if ((noise_protocol_psk_count(&h->protocol) > 0 && !has_psk(h) && !h->config.code) ||
@@ -217,7 +218,7 @@ static const char *why_not_allowed(const struct handshake *h)
 {
 	bool asks_psk = noise_protocol_psk_count(&h->protocol) > 0;
 
-	if (h->config.code)
+	if (h->config.code && !h->config.code_beside)
 		return "this side wants its one-time code: connect with --code";
 	if (asks_psk && !has_psk(h))
 		return "it has a pre-shared key or a code, this side has no --psk-file and no --code";
@@ -259,9 +260,9 @@ static void unreadable(struct handshake *h, int rc)
 	}
 	if (!h->config.initiator)
 		refuse(h, REFUSE_KEYS);
-	if (h->config.code && !h->config.initiator)
+	if (h->coded && !h->config.initiator)
 		handshake_code_wrong(h);
-	if (h->config.code)
+	if (h->coded)
 		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: the peer does not know the code (or it was forged)");
 	else if (psk)
 		fail(h, ERROR_AUTH, BLAME_AUTH,
@@ -303,6 +304,7 @@ static size_t feed_code(struct handshake *h, const uint8_t *in, size_t n, size_t
 	}
 	if (n < len)
 		return 0;
+	h->coded = true;
 	if (handshake_code_answer(h, in, len) < 0)
 		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's share of the code's exchange is no valid point");
 	return len;
@@ -359,7 +361,7 @@ static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
 						: "it has a code, this side has no --code");
 		return n;
 	}
-	if (m == 0 && h->config.code)
+	if (m == 0 && (h->protocol.psks & 1) && h->config.code)
 		return feed_code(h, in, n, head);
 	if (m == 0 || m > HANDSHAKE_MAXMSG) {
 		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's first handshake message has a wrong length");

@@ -82,6 +82,7 @@ struct handshake_config {
 	const struct handshake_psk *psk_about; /* what is known of it, or NULL */
 	const struct handshake_psks *psks; /* responder: any of these in its place, or NULL */
 	struct handshake_code *code;  /* or NULL; in its place a psk is made of it */
+	bool code_beside;	      /* responder: the code is one way in; other allowed protocols do without */
 	const struct rng *rng;
 };
 
@@ -98,6 +99,7 @@ struct handshake {
 	struct noise_handshake noise;
 	enum handshake_step step;
 	bool started, judged;
+	bool coded;	 /* with a code, not merely on a side that has one */
 	bool exchanging; /* the code's exchange is under way: the peer's share, or its message 1, is next */
 	struct pake pake;
 	uint8_t sid[HANDSHAKE_SID];

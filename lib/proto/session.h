@@ -109,6 +109,7 @@ struct session_peer {
 	bool throwaway;
 	bool probe;
 	bool remember; /* it asked us to authorize its key, or says that it did so with ours */
+	bool by_code; /* it knew the one-time code */
 	bool has_psk; /* it has the pre-shared key that ${psk} tells of */
 	struct handshake_psk psk;
 	bool stopped;	 /* it sent STOP */

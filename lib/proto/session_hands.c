@@ -38,7 +38,7 @@ static void learn_psk(struct session *s)
 
 	if (chosen >= 0)
 		s->peer.psk = h->config.psks->about[chosen];
-	else if (h->config.psk && h->config.psk_about && !h->config.code)
+	else if (h->config.psk && h->config.psk_about && !h->coded)
 		s->peer.psk = *h->config.psk_about;
 	else
 		return;
@@ -61,6 +61,7 @@ static bool enter_run(struct session *s)
 	memcpy(s->handshake_hash, noise_hash(&s->desk->handshake.noise), hash_len(s->protocol.hash));
 	learn_key(s);
 	learn_psk(s);
+	s->peer.by_code = s->desk->handshake.coded;
 	s->throwaway |= s->desk->handshake.throwaway;
 	rc = noise_split(&s->desk->handshake.noise, &s->tx, &s->rx);
 	handshake_free(&s->desk->handshake);

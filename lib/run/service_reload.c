@@ -45,7 +45,7 @@ bool service_reload_asked(const struct service *v, int number)
 	return number == SIGHUP && !v->stream.ep->interactive;
 }
 
-static int read_authorized(struct service *v, struct error *e)
+int service_read_authorized(struct service *v, struct error *e)
 {
 	struct trust_list fresh = {0};
 	int rc;
@@ -110,7 +110,7 @@ int service_reload(struct service *v, struct error *e)
 
 	notify_reloading(&v->hosting.notify);
 	if (!v->judge.everyone || !v->o->stream.psks)
-		rc = reload(v, read_authorized, v->judge.everyone ? NULL : v->judge.path, e);
+		rc = reload(v, service_read_authorized, v->judge.everyone ? NULL : v->judge.path, e);
 	if (v->o->stream.psks && reload(v, read_psks, v->judge.psk_path, &psks) < 0) {
 		if (rc == 0)
 			*e = psks;

@@ -50,6 +50,7 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->handshake.psk_about = o->psk_about;
 	config->handshake.psks = o->psk ? NULL : o->psks;
 	config->handshake.code = o->code;
+	config->handshake.code_beside = o->code_beside;
 	config->remember = o->remember;
 	config->software = o->software;
 	config->take_nothing = o->send_only;

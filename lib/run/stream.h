@@ -41,6 +41,7 @@ struct stream_options {
 	const struct handshake_psk *psk_about; /* a client: the one of them that it uses */
 	const uint8_t *psk;		   /* a client: its bytes, or NULL */
 	struct handshake_code *code; /* in its place, or NULL */
+	bool code_beside;	     /* a listener: keys are known as well */
 	bool remember;		 /* a client: ask the listener to authorize our key */
 	enum sandbox_mode sandbox;
 };
