@@ -95,7 +95,9 @@ setup() {
 	eventually 10 grep -q 'stay in force' "$LISTEN_ERR"
 	says "$LISTEN_ERR" 'keys:4:'
 	join three --psk-file new
-	release one.in two.in three.in
+	release one.in
+	release two.in
+	release three.in
 	ended "$PID_one" 0 vault-connect one.err
 	ended "$PID_two" 0 vault-connect two.err
 	ended "$PID_three" 0 vault-connect three.err
