@@ -269,9 +269,9 @@ static void unreadable(struct handshake *h, int rc)
 		    "the handshake failed: the two sides have different pre-shared keys (or it was forged): compare both --psk-file");
 	else if (!h->config.initiator && noise_protocol_needs_remote(&h->protocol, true))
 		fail(h, ERROR_AUTH, BLAME_AUTH,
-		    "the peer expects another key of this side than the one in use");
+		    "the peer expects another key of this side than the one in use: give it the new one (vault-keygen -y)");
 	else
-		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: forged or damaged");
+		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: forged or damaged on the way; try again");
 }
 
 static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
@@ -327,7 +327,7 @@ static size_t take_guess(struct handshake *h, const uint8_t *in, size_t m)
 {
 	if (!handshake_code_guess(h)) {
 		refuse(h, REFUSE_KEYS);
-		fail(h, ERROR_AUTH, BLAME_AUTH, "a code was tried that is dead");
+		fail(h, ERROR_AUTH, BLAME_AUTH, "a code was tried that is dead: for a new one start again");
 	} else if (start_noise(h, h->prologue, h->prologue_len) == 0) {
 		read_message(h, in + 2, m);
 		if (h->completed > 0)

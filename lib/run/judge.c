@@ -76,7 +76,8 @@ const char *judge_server_changed(const struct judge_server *j, const struct sess
 		    j->name, j->known_hosts, fingerprint(old, &j->list.entries[0].key), fingerprint(now, &k));
 	else if (j->pinned)
 		snprintf(why, JUDGE_TEXTMAX,
-		    "%s has not the key given with --remote-key: expected fingerprint %s, it has %s (%s)", j->name,
+		    "%s has not the key given with --remote-key: expected fingerprint %s, it has %s (%s): ask its owner which "
+		    "one is right", j->name,
 		    fingerprint(old, &j->pin), fingerprint(now, &k), judge_peer_text(peer, true, text));
 	else
 		snprintf(why, JUDGE_TEXTMAX,
@@ -249,7 +250,8 @@ const char *judge_client_verdict(const struct judge_client *j, const struct sess
 	if (entry && !rule_expired(&entry->rule))
 		return NULL;
 	if (entry) {
-		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);
+		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s): to let it in, change its expires= there", j->path,
+		    entry->line, entry->label);
 		return why;
 	}
 	judge_peer_text(peer, is_25519, text);
