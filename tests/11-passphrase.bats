@@ -245,7 +245,7 @@ in_memory() {
 
 @test "a listener asks once; the passphrase is gone, the key in guarded memory, and no log has either" {
 	[ -r /proc/self/mem ] && [ "$(id -u)" = 0 ] || skip "the memory of others can be read by root only"
-	[ -z "$VT_WRAP" ] || skip "looks into the tool itself"
+	instrumented && skip "NOT TESTED with sanitizers or valgrind: looks into the memory of the tool"
 	find_python sys
 	locked_key
 	start_listener -vvv -k -i k --passphrase-file pass --sandbox off --anonymous 127.0.0.1 0
@@ -269,7 +269,6 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 
 @test "kill -9 at every step of -p: a whole key is there" {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	bounded 10 vault_keygen -f k >/dev/null
 	printf '\n' >empty && chmod 600 empty
 	local n call public
@@ -278,7 +277,7 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 	for call in openat fchmod write fsync close rename; do
 		for ((n = 1; n < 100; n++)); do
 			status=0
-			strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			traced -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-keygen" -p -f k --passphrase-file empty 2>/dev/null || status=$?
 			whole_key || fail "after $call $n: $(tail -n 2 trace)"
 			assert_equal "$("$VT_BIN/vault-keygen" -y -f k)" "$public"
@@ -290,13 +289,12 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 
 @test "kill -9 at every step of making a key: never half a secret under its name" {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	local n call
 	for call in openat fchmod write fsync close renameat2; do
 		for ((n = 1; n < 100; n++)); do
 			rm -f k k.pub
 			status=0
-			strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			traced -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-keygen" -f k >/dev/null 2>&1 || status=$?
 			if [ -e k ] || [ -e k.pub ]; then whole_key || fail "after $call $n: $(tail -n 2 trace)"; fi
 			[ $status = 0 ] && break
@@ -307,13 +305,12 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 
 @test "a full disk at every step of -p: an error, and the old key" {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	bounded 10 vault_keygen -f k >/dev/null
 	printf '\n' >empty && chmod 600 empty
 	cp k old
 	local call n
 	for call in write fsync rename; do
-		run strace -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
+		run traced -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
 		    "$VT_BIN/vault-keygen" -p -f k --passphrase-file empty
 		assert_failure 1
 		assert_output --partial 'No space left on device'

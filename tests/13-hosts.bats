@@ -134,7 +134,6 @@ setup() {
 
 @test "kill -9 and a full disk at every step of -R: the old file or the new one" {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	cp "$CONFIG/known_hosts" old
 	sed 2d old >new
 	local n call
@@ -143,7 +142,7 @@ setup() {
 		for ((n = 1; n < 100; n++)); do
 			cp old one
 			status=0
-			strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			traced -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-keygen" -R a.example.org -f one 2>/dev/null || status=$?
 			cmp -s one old || cmp -s one new || fail "after $call $n: $(tail -n 2 trace)"
 			[ $status = 0 ] && break
@@ -154,7 +153,7 @@ setup() {
 	cp old one
 	rm -f one.new-*
 	for call in write fsync rename; do
-		run strace -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
+		run traced -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
 		    "$VT_BIN/vault-keygen" -R a.example.org -f one
 		assert_failure 1
 		assert_output --partial 'No space left on device'

@@ -237,7 +237,7 @@ offers_or_gone() { grep -q 'one-time code' listen.err || vt_gone "$1"; }
 # the list may then have.
 struck() {
 	: >listen.err
-	XDG_CONFIG_HOME=$PWD/server spawn strace -qq -o trace -P "$PWD/list" -e "inject=$1" "$VT_BIN/vault-listen" --code --remember \
+	XDG_CONFIG_HOME=$PWD/server spawn traced -qq -o trace -P "$PWD/list" -e "inject=$1" "$VT_BIN/vault-listen" --code --remember \
 	    -a "$PWD/list" "$AT" <in >listen.out 2>listen.err
 	eventually 20 offers_or_gone "$SPAWN_PID"
 	TOLD=none
@@ -257,9 +257,10 @@ struck() {
 
 @test "killed or out of room at any call about the list: never half a line, never one lost" {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about faults at every call"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	strace -qq -o strace.try -e inject=getppid:error=EPERM true 2>/dev/null || skip "strace DOES NOT WORK here: nothing is known about faults"
 	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
+	# Without a sandbox a tool opens the list less often, and it is the number of the call that is named here.
+	sanitized && skip "NOT TESTED with sanitizers"
 	keys
 	local call n before
 	STRUCK=0

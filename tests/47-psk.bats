@@ -189,7 +189,6 @@ setup() {
 
 @test "killed or out of room at any call of --append: the old keys or one more" {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	strace -qq -o strace.try -e inject=getppid:error=EPERM true 2>/dev/null || skip "strace DOES NOT WORK here: nothing is known about accidents"
 	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
 	local n killed=0 call
@@ -197,7 +196,7 @@ setup() {
 	for call in openat flock read write fsync fchmod close rename; do
 		for ((n = 1; n < 100; n++)); do
 			cp before both
-			strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			traced -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-keygen" --psk --append -C third -f both >/dev/null 2>&1 || true
 			head -c "$(size_of before)" both | cmp - before || fail "$call $n: keys are lost"
 			[[ $(grep -c ^vp1 both) =~ ^[23]$ ]] || fail "$call $n: $(wc -l <both) lines"
@@ -211,7 +210,7 @@ setup() {
 	rm -f both.new-*
 	for call in write fsync rename; do
 		cp before both
-		run strace -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
+		run traced -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
 		    "$VT_BIN/vault-keygen" --psk --append -f both
 		assert_failure 1
 		assert_output --partial 'No space left'

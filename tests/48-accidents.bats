@@ -18,7 +18,6 @@ setup() {
 
 needs_faults() {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
-	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 # which cannot be done under strace
 	strace -qq -o strace.try -e inject=getppid:error=EPERM true 2>/dev/null || skip "strace DOES NOT WORK here: nothing is known about accidents"
 	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
 }
@@ -68,7 +67,7 @@ crowd() {
 struck() {
 	local status=0
 	serve
-	XDG_CONFIG_HOME=$PWD/client bounded 30 strace -qq -o trace -P "$KNOWN" -P "$CLIENT_DIR" -e "inject=$1" \
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 XDG_CONFIG_HOME=$PWD/client bounded 30 strace -qq -o trace -P "$KNOWN" -P "$CLIENT_DIR" -e "inject=$1" \
 	    "$VT_BIN/vault-connect" "$AT" </dev/null >client.out 2>client.err || status=$?
 	STATUS=$status
 	# (A client that was killed is the end of the listener's session, too.)
@@ -105,7 +104,7 @@ struck() {
 		for ((n = 1; n < 30; n++)); do
 			rm -f "$KNOWN"
 			serve
-			XDG_CONFIG_HOME=$PWD/client bounded 30 strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 XDG_CONFIG_HOME=$PWD/client bounded 30 strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-connect" "$AT" </dev/null >client.out 2>client.err || true
 			vt_gone "$LISTEN_PID" 2>/dev/null || signal "$LISTEN_PID" TERM 20
 			[ ! -s "$KNOWN" ] || assert_equal "$(cat "$KNOWN")" "$AT $SERVER_KEY"
@@ -163,7 +162,7 @@ struck() {
 	local n call killed=0 mended=0 mend
 	for call in openat flock fchmod write fsync close rename; do
 		for ((n = 1; n < 100; n++)); do
-			strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			traced -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-keygen" --force -f k >/dev/null 2>&1 || true
 			if ! "$VT_BIN/vault-keygen" --check k >checked 2>&1; then
 				mend=$(sed -n 's/.*; type: //p' checked)

@@ -1,5 +1,4 @@
 /* A service reads its lists of keys again. */
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -39,12 +38,6 @@ void service_reload_prepare(struct service *v)
 	v->reread_psks = v->o->stream.psks ? privileges_path(root, v->judge.psk_path) : NULL;
 }
 
-/* Without a terminal, a hang-up means that files have changed. */
-bool service_reload_asked(const struct service *v, int number)
-{
-	return number == SIGHUP && !v->stream.ep->interactive;
-}
-
 int service_read_authorized(struct service *v, struct error *e)
 {
 	struct trust_list fresh = {0};
@@ -61,6 +54,7 @@ int service_read_authorized(struct service *v, struct error *e)
 	}
 	trust_free(&v->judge.list);
 	v->judge.list = fresh;
+	server_judge_again(&v->server);
 	log_info(1, "%s: %zu keys", v->judge.path, fresh.count);
 	return 0;
 }
