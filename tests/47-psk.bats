@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031,SC2154 # stories set status and names of files for each other
+# shellcheck disable=SC2016,SC2030,SC2031,SC2086,SC2154 # stories set status and names of files for each other
 #
 # Goal of this story: a group exchanges its pre-shared key while everything runs. The listener accepts the old and the
 # new one for a time, says which one a client has, and refuses with the reason what is over.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # stories set status and names of files for each other
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # stories set status and names of files for each other
 #
 # Goal of this story: no secret is anywhere but in its file and in the memory of the tool that needs it: not in arguments,
 # environments of tools and their children, words at -vvv, events or figures; and nobody looks into a tool who is not root,
