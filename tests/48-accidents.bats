@@ -65,13 +65,13 @@ crowd() {
 
 # struck FAULT: a client meets a new server, with this fault in the calls about known_hosts. What it writes is whole.
 struck() {
-	local status=0
 	serve
+	STATUS=0
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 XDG_CONFIG_HOME=$PWD/client bounded 30 strace -qq -o trace -P "$KNOWN" -P "$CLIENT_DIR" -e "inject=$1" \
-	    "$VT_BIN/vault-connect" "$AT" </dev/null >client.out 2>client.err || status=$?
-	STATUS=$status
+	    "$VT_BIN/vault-connect" "$AT" </dev/null >client.out 2>client.err || STATUS=$?
 	# (A client that was killed is the end of the listener's session, too.)
-	vt_gone "$LISTEN_PID" 2>/dev/null || signal "$LISTEN_PID" TERM 20
+	kill "$LISTEN_PID" 2>/dev/null || true
+	wait_for "$LISTEN_PID" 20
 }
 
 @test "killed or out of room at any call about known_hosts: the old lines, or one more" {
@@ -106,7 +106,8 @@ struck() {
 			serve
 			ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 XDG_CONFIG_HOME=$PWD/client bounded 30 strace -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
 			    "$VT_BIN/vault-connect" "$AT" </dev/null >client.out 2>client.err || true
-			vt_gone "$LISTEN_PID" 2>/dev/null || signal "$LISTEN_PID" TERM 20
+			kill "$LISTEN_PID" 2>/dev/null || true
+	wait_for "$LISTEN_PID" 20
 			[ ! -s "$KNOWN" ] || assert_equal "$(cat "$KNOWN")" "$AT $SERVER_KEY"
 			grep -q 'killed by SIGKILL' trace || break
 			((++killed))

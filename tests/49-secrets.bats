@@ -95,6 +95,7 @@ forms() {
 	spawn_tool=$SPAWN_PID
 	# Of another program of this user he can.
 	spawn "${as[@]}" sleep 60
+	eventually 10 grep -qs sleep "/proc/$SPAWN_PID/comm"
 	run -0 "${as[@]}" cat "/proc/$SPAWN_PID/environ"
 	run "${as[@]}" cat "/proc/$spawn_tool/environ"
 	assert_failure
