@@ -58,7 +58,8 @@ static const struct named instead[] = {{ARGS_PSK_FILE, "--psk-file"}, {ARGS_PROT
 
 int code_args_check_connect(const struct code_args *c, const struct common_args *a)
 {
-	static const struct named copying[] = {{'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"}},
+	static const struct named copying[] = {{'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
+	    {ARGS_FRAMING, "--framing"}},
 				  remembering[] = {{ARGS_ANONYMOUS, "--anonymous"}, {'r', "--remote-key"}};
 	const char *asked = c->copy_id ? "--copy-id" : "--remember";
 

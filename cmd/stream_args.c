@@ -18,6 +18,7 @@
 #define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
+#define MAX_MESSAGE_MOST (16 * 1024 * 1024) /* a message is held in memory until all of it is there */
 #define ARGS_CREDENTIAL "vault-tools.identity"
 
 int stream_args_version(const char *prog)
@@ -70,11 +71,24 @@ static int take_stats(struct stream_args *s, const struct common_args *a)
 	return 0;
 }
 
-static int take_max_message(struct stream_args *s, const struct common_args *a)
+static int take_framing(struct stream_args *s, const struct common_args *a)
+{
+	int framing = framing_parse(a->value);
+
+	if (framing < 0)
+		return common_usage(a->prog, "--framing: '%s' is none of raw, lines, nul, u32", a->value);
+	s->stream.framing = (enum framing)framing;
+	return 0;
+}
+
+/* What a message is, and how long one may be. */
+static int take_messages(struct stream_args *s, int option, const struct common_args *a)
 {
 	uint64_t n;
 
-	if (common_opt_size(a, &n, 1, 65536))
+	if (option == ARGS_FRAMING)
+		return take_framing(s, a);
+	if (common_opt_size(a, &n, 1, MAX_MESSAGE_MOST))
 		return COMMON_USAGE;
 	s->stream.max_message = (size_t)n;
 	return 0;
@@ -164,7 +178,8 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_RATE_LIMIT:
 		return common_opt_size(a, &s->stream.rate_limit, 1, UINT64_C(1) << 40);
 	case ARGS_MAX_MESSAGE:
-		return take_max_message(s, a);
+	case ARGS_FRAMING:
+		return take_messages(s, option, a);
 	case ARGS_WIRE:
 		s->wire = a->value;
 		return 0;
@@ -202,10 +217,13 @@ int stream_args_check(const struct common_args *a)
 
 int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire)
 {
-	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE) && !s->many)
-		return common_usage(a->prog, "--max-message-size needs --wire vault-tcp (or auto), or a listener's --keep-open");
+	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE) && !s->many && s->stream.framing == FRAMING_RAW)
+		return common_usage(a->prog,
+		    "--max-message-size needs --framing, --wire vault-tcp (or auto), or a listener's --keep-open");
 	if (wire == &wire_vault1)
 		return 0;
+	if (wire == &wire_vaulttcp && s->stream.max_message > STREAM_MAX_MESSAGE)
+		return common_usage(a->prog, "--max-message-size: a message of --wire %s has at most %d bytes", s->wire, SESSION_RAW_MESSAGEMAX);
 	if (s->psk_file)
 		return common_usage(a->prog, "--psk-file and --wire %s cannot be used together: Vault TCP has no pre-shared keys", s->wire);
 	if (wire == &wire_vaulttcp && s->stream.compress)

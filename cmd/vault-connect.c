@@ -46,6 +46,8 @@ static const char *const help[] = {
     "                              machine) or /unix/path; each connection becomes a session of its own\n"
     "      --drain T               with -L: after a signal let sessions finish for T (default 5s)\n"
     "      --ready-fd N            with -L: write one JSON line with address and port to descriptor N\n"
+    "      --framing HOW           keep message boundaries: each unit of standard input is one message, each\n"
+    "                              message that comes one unit: lines, nul, u32 (length first); default raw\n"
     "  -s, --source ADDR           connect from this address\n"
     "  -p, --source-port PORT      and from this port\n"
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
@@ -213,7 +215,7 @@ static int options_local(const struct opts *o, const struct common_args *a)
 		const char *name;
 	} others[] = {{'o', "--output"}, {'z', "--probe"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
 	    {OPT_RETRY, "--retry"}, {'p', "--source-port"}, {ARGS_PROGRESS, "--progress"}, {ARGS_STATS, "--stats"},
-	    {OPT_EXEC_STATUS, "--exec-status"}};
+	    {OPT_EXEC_STATUS, "--exec-status"}, {ARGS_FRAMING, "--framing"}};
 
 	for (size_t i = 0; o->client.listens && i < sizeof others / sizeof others[0]; i++)
 		if (common_given(a, others[i].option))
@@ -247,6 +249,8 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return common_conflict(PROG, "--exec-status", "--probe");
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
+	if (common_given(a, ARGS_FRAMING) && o->client.probe)
+		return common_conflict(PROG, "--framing", "--probe");
 	if (options_code(o, a))
 		return COMMON_USAGE;
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)

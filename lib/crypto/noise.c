@@ -185,7 +185,9 @@ static int take_keys(struct noise_handshake *hs, const struct noise_keys *keys)
 		if (!keys->static_secret)
 			return NOISE_E_KEY;
 		memcpy(hs->s, keys->static_secret, dh_len(p->dh));
-		if (dh_public(p->dh, hs->s_pub, hs->s) != 0)
+		if (keys->static_public)
+			memcpy(hs->s_pub, keys->static_public, dh_len(p->dh));
+		else if (dh_public(p->dh, hs->s_pub, hs->s) != 0)
 			return NOISE_E_LIBRARY;
 		hs->have_s = true;
 	}

@@ -122,6 +122,7 @@ struct noise_keys {
 	const uint8_t *prologue;
 	size_t prologue_len;
 	const uint8_t *static_secret;
+	const uint8_t *static_public;	/* of static_secret, or NULL: it is computed */
 	const uint8_t *remote_static;	/* needed for patterns with a pre-message from the peer */
 	const uint8_t (*psks)[NOISE_PSKBYTES];	/* in the order in which they are used */
 	size_t psk_count;	/* must be noise_protocol_psk_count(), or 1 to use it for all */

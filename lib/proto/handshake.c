@@ -71,31 +71,31 @@ static int write_message(struct handshake *h)
 }
 
 /* Static keys are X25519; for a 448 pattern, and where none is given, one is made for the run. */
-static int own_static(struct handshake *h, uint8_t secret[DH_MAX])
+static int own_static(struct handshake *h, struct noise_keys *keys, uint8_t secret[DH_MAX], uint8_t pub[DH_MAX])
 {
-	uint8_t pub[DH_MAX];
-
 	if (h->protocol.dh == DH_25519 && h->config.static_secret) {
-		memcpy(secret, h->config.static_secret, dh_len(DH_25519));
+		keys->static_secret = h->config.static_secret;
+		keys->static_public = h->config.static_public;
 		return 0;
 	}
 	h->throwaway = true;
+	keys->static_secret = secret;
+	keys->static_public = pub;
 	return dh_keypair(h->protocol.dh, h->config.rng, secret, pub);
 }
 
 static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 {
-	uint8_t secret[DH_MAX];
+	uint8_t secret[DH_MAX], pub[DH_MAX];
 	const uint8_t *psk = h->coded ? h->psk : h->config.psk;
 	struct noise_keys keys = {
 	    .prologue = prologue,
 	    .prologue_len = n,
-	    .static_secret = secret,
 	    .remote_static = h->protocol.dh == DH_25519 ? h->config.remote_static : NULL,
 	    .psks = (const uint8_t (*)[NOISE_PSKBYTES])psk,
 	    .psk_count = psk ? 1 : 0,
 	};
-	int rc = own_static(h, secret);
+	int rc = own_static(h, &keys, secret, pub);
 
 	if (h->config.psks && !h->coded) {
 		keys.psks = h->config.psks->keys;

@@ -77,6 +77,7 @@ struct handshake_config {
 	const char *const *allowed;
 	size_t allowed_count;
 	const uint8_t *static_secret; /* X25519, 32 bytes, or NULL: a throw-away one is made */
+	const uint8_t *static_public; /* of static_secret, or NULL: each handshake computes it */
 	const uint8_t *remote_static; /* X25519, 32 bytes, or NULL */
 	const uint8_t *psk;	      /* 32 bytes, or NULL */
 	const struct handshake_psk *psk_about; /* what is known of it, or NULL */

@@ -101,7 +101,8 @@ struct keyfile_new {
 int keyfile_write(const struct keyfile_new *files, size_t count, bool force, struct error *e)
     __attribute__((warn_unused_result));
 
-/* Create the directory that ${path} lies in (0700), and its parents, where missing. 0 or -1. */
+/* Create the directory that ${path} lies in (0700), and its parents, where missing, but no home directory.
+ * 0 or -1. */
 int keyfile_mkdir(const char *path, struct error *e) __attribute__((warn_unused_result));
 
 #endif

@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -40,6 +41,33 @@ static int keyfile_directory(char out[KEYFILE_PATH_MAX], const char *path, struc
 	return 0;
 }
 
+/* Where HOME names what is not there, nobody is at home: others would be kept out of what we made. */
+static int keyfile_at_home(const char *path, struct error *e)
+{
+	const char *home = getenv("HOME");
+	size_t n = home ? strlen(home) : 0;
+	struct stat st;
+
+	if (n == 0 || strncmp(path, home, n) != 0 || path[n] != '/' || stat(home, &st) == 0)
+		return 0;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: the home directory: %s", home, strerror(errno));
+}
+
+/* mkdir(2), but one that is there already is fine. */
+static int keyfile_make(const char *dir, struct error *e)
+{
+	struct stat st;
+	int why;
+
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		return 0;
+	why = errno; /* a file system that is read only says that of what is there, too */
+	if (stat(dir, &st) == 0)
+		return 0;
+	errno = why;
+	return keyfile_errno(e, dir, "create the directory");
+}
+
 int keyfile_mkdir(const char *path, struct error *e)
 {
 	char dir[KEYFILE_PATH_MAX];
@@ -49,15 +77,15 @@ int keyfile_mkdir(const char *path, struct error *e)
 		return -1;
 	if (stat(dir, &st) == 0)
 		return 0; /* if it is no directory, creating the file in it says so */
+	if (keyfile_at_home(path, e))
+		return -1;
 	for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
 		*p = '\0';
-		if (mkdir(dir, 0700) && errno != EEXIST && stat(dir, &st))
-			return keyfile_errno(e, dir, "create the directory");
+		if (keyfile_make(dir, e))
+			return -1;
 		*p = '/';
 	}
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return keyfile_errno(e, dir, "create the directory");
-	return 0;
+	return keyfile_make(dir, e);
 }
 
 static int keyfile_sync_directory(const char *path, struct error *e)

@@ -126,7 +126,7 @@ static const int commanding[] = {SYS_wait4, SYS_epoll_create1,
 };
 
 /* -o: see outfile.c. */
-static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat,
+static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat, SYS_sync_file_range,
 #ifdef __x86_64__
     SYS_rename, SYS_unlink,
 #endif

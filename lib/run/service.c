@@ -293,6 +293,8 @@ static int setup(struct service *v, struct error *e)
 	if (stream_open(&v->stream, v->loop, &o->stream, v->kind->no_stdio, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.messages = !v->kind->no_stdio;
+	srv->config.paired = trust_authorized_paired;
+	srv->config.paired_owner = &v->judge.list;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
 	v->stream.asked = on_usr1;

@@ -152,4 +152,7 @@ int trust_authorized_add(const char *path, int fresh, const struct key *key, con
 const struct trust_entry *trust_authorized_find(const struct trust_list *list,
     const uint8_t x25519[KEY_BYTES]);
 
+/* Does ${list} (a struct trust_list) have ${identity}, with this X25519 key? (session_config.paired) */
+bool trust_authorized_paired(const void *list, const uint8_t identity[KEY_BYTES], const uint8_t x25519[KEY_BYTES]);
+
 #endif
