@@ -316,6 +316,7 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 	int rc;
 
 	j->serves = o->listener.forwards ? RULE_BACKENDS : o->exec.command ? RULE_COMMANDS : RULE_STDIO;
+	o->args.stream.spare_output = j->serves != RULE_STDIO;
 	j->everyone = true;
 	if (o->args.anonymous || (o->code.code && !o->code.remember && !o->listener.keep_open))
 		return 0;

@@ -57,6 +57,7 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->software = o->software;
 	config->take_nothing = o->send_only;
 	config->send_nothing = o->recv_only;
+	config->spare_output = o->spare_output;
 	config->handshake_ms = o->handshake_ms;
 	config->message_ms = o->message_ms;
 	config->idle_ms = o->idle_ms;

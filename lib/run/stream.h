@@ -26,6 +26,7 @@ enum stream_progress {
 
 struct stream_options {
 	bool send_only, recv_only;
+	bool spare_output;  /* what a command or a backend says need not be wanted */
 	const char *output; /* -o, or NULL */
 	enum stream_progress progress;
 	enum report_form stats; /* at the end */
