@@ -115,6 +115,29 @@ sends() {
 	assert_equal "$(cat b.out)" ''
 }
 
+@test "several --to: by address, key and name; the others get nothing, and nobody waits for them" {
+	person a
+	for n in b c d e; do
+		person $n
+		udp $n --quiet --framing=lines --remote-key "${KEY[a]}"
+		echo "${KEY[$n]} name-of-$n" >>allowed
+	done
+	seq 20 >lines
+	UDP_STDIN=lines udp a --quiet --framing=lines -a allowed --to "127.0.0.1:${PORT[b]}" --to "${KEY[c]}" --to name-of-d \
+	    "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[c]}" "127.0.0.1:${PORT[d]}" "127.0.0.1:${PORT[e]}"
+	ends a 20
+	assert_equal "$status" 0
+	for n in b c d; do
+		arrives $n.out 20
+		diff lines $n.out
+	done
+	# It was there, and was heard: the next word of a that is for it comes, and is the first.
+	udp f --quiet --framing=lines -i a.config/vault-tools/identity --remote-key "${KEY[e]}" "127.0.0.1:${PORT[e]}"
+	tell f 'now for e'
+	arrives e.out 1
+	assert_equal "$(cat e.out)" 'now for e'
+}
+
 @test "--max-messages leaves after so many, with 0" {
 	pair --max-messages=3
 	seq 3 >lines

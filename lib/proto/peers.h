@@ -109,6 +109,9 @@ struct peer {
 	int64_t heard_at, born_at, up_at, gone_at, replaced_at;
 	int64_t knock_at, refresh_at, ping_at, probe_at, end_at;
 	int64_t knock_ms;
+	/* upstream: our key is told in clear until, it is asked for its own, its key was questioned */
+	int64_t tell_until, solicit_at, solicit_ms, doubt_at;
+	bool recalled; /* its keys are from an earlier run, and nothing has proved them yet */
 	int64_t rtt_us; /* smoothed, 0: unknown */
 
 	/* ---- flow: what a receiver's buffer surely holds ---- */

@@ -175,6 +175,14 @@ static void silence(struct udp *u, struct peer *p)
 		udp_remove(u, p);
 		return;
 	}
+	p->doubt_at = 0;
+	/* One that begins anew must not have our key before it has shown its own: nothing is said, but its boxes still open. */
+	if (p->kind == PEER_UPSTREAM) {
+		p->state = PEER_KEYED;
+		p->heard_at = u->now;
+		p->knock_at = p->refresh_at = 0;
+		return;
+	}
 	/* Keys and numbers stay: perhaps it goes on where it was. */
 	p->state = PEER_AWAIT;
 	p->knock_at = u->now;
