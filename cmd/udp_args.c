@@ -157,6 +157,13 @@ static int take_to(struct udp_args *u, const struct common_args *a)
 	return 0;
 }
 
+static int take_age(struct udp_args *u, const struct common_args *a)
+{
+	if (common_opt_duration(a, &u->run.max_age_ms))
+		return COMMON_USAGE;
+	return u->run.max_age_ms > 0 ? 0 : common_bad(a, "nothing is as young as that");
+}
+
 static int take_number(const struct common_args *a, int64_t min, int64_t max, uint64_t *out)
 {
 	int64_t n = 0;
@@ -297,7 +304,7 @@ int udp_args_take(struct udp_args *u, int option, const struct common_args *a)
 	case OPT_LIFETIME:
 		return common_opt_duration(a, &o->lifetime_ms);
 	case OPT_MAX_AGE:
-		return common_opt_duration(a, &o->max_age_ms);
+		return take_age(u, a);
 	case OPT_SKEW:
 		return common_opt_duration(a, &o->skew_ms);
 	case OPT_TO:

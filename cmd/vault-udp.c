@@ -19,7 +19,7 @@ static int version(void)
 
 static int browse(const struct udp_args *u)
 {
-	const struct udp_browse o = {.interface = u->browse_interface, .json = u->json, .silence_ms = 60000,
+	const struct udp_browse o = {.interface = u->browse_interface, .json = u->json, .silence_ms = u->run.max_age_ms,
 	    .sandbox = u->run.sandbox};
 
 	return udp_lan_browse(&o);

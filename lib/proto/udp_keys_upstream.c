@@ -257,7 +257,7 @@ void udp_upstream_tick(struct udp *u, struct peer *p)
 	if (p->solicit_ms > SOLICIT_MOST_MS)
 		p->solicit_ms = SOLICIT_MOST_MS;
 	p->solicit_at = u->now + p->solicit_ms;
-	if (u->now < p->doubt_at + DOUBT_MS && p->solicit_at > p->doubt_at + DOUBT_MS)
+	if (p->doubt_at > 0 && u->now < p->doubt_at + DOUBT_MS && p->solicit_at > p->doubt_at + DOUBT_MS)
 		p->solicit_at = p->doubt_at + DOUBT_MS; /* then the question is another one */
 	udp_wake(u, p->solicit_at);
 	u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_SOLICIT, p);
