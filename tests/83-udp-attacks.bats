@@ -179,6 +179,39 @@ disturbed() {
 	disturbed
 }
 
+# says_secret COUNT: a is told so many lines that nobody may see.
+says_secret() {
+	local i
+	for ((i = 0; i < $1; i++)); do tell a "SECRET $i"; done
+}
+
+@test "whatever unusable keys are thrown at it, before and after it knows the peer's: no byte of a message goes in clear" {
+	local target round
+	upstream u --scale 4 --sniff SECRET --no-rate-limit
+	upstream evil --sniff SECRET --say-port "${PORT[u]}"
+	upstream third --sniff SECRET
+	udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}" "127.0.0.1:${PORT[third]}" -w 3s
+	says_secret 5
+	for round in 1 2; do
+		for target in u third evil; do tell evil "junk 127.0.0.1 ${PORT[a]} ${PORT[$target]}"; done
+		eventually 20 junk_sent $((3 * round))
+		if [ $round = 1 ]; then
+			tell u "peer 127.0.0.1 ${PORT[a]}"
+			eventually 30 said u '.event == "keys"'
+		fi
+		says_secret 20
+		arrives u.recv $((5 + 20 * round)) 60
+	done
+	for target in u evil third; do none $target '.event == "sniffed"'; done
+	none u '.event == "message" and (.boxed | not)'
+	# They would have noticed.
+	tell evil "peer 127.0.0.1 ${PORT[u]}"
+	tell evil 'say SECRET'
+	eventually 20 said u '.event == "sniffed"'
+}
+
+junk_sent() { [ "$(grep -c '"junk"' evil.events)" -ge "$1" ]; }
+
 @test "the same with --opportunistic: once there are keys nobody talks us out of them" {
 	WITH=--opportunistic with_python
 	disturbed
