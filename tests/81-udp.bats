@@ -172,6 +172,32 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	jq -e '.up.flipped >= 8 * 1000' r.json
 }
 
+@test "a kernel that cannot cut and join datagrams: done without, quietly, and nothing is lost" {
+	local n hit=0
+	[ "$VT_SLOW" = 1 ] || skip 'under strace sanitizers and valgrind cannot work'
+	command -v strace >/dev/null || skip 'strace is NOT INSTALLED'
+	known --framing=lines --until-end --sandbox=off
+	text up 3000 up
+	for n in 5 6 7 8 9; do
+		: >a.ready
+		XDG_CONFIG_HOME=$PWD/a.config spawn strace -qq -o options -e trace=setsockopt -e inject=setsockopt:error=ENOPROTOOPT \
+		    "$VT_BIN/vault-udp" -l 127.0.0.1:0 --ready-fd 9 "${A[@]}" 9>a.ready </dev/null >a.out 2>a.err
+		PID[a]=$SPAWN_PID
+		ready a
+		XDG_CONFIG_HOME=$PWD/b.config bounded 30 strace -qq -o calls -e trace=sendmmsg -e "inject=sendmmsg:error=EIO:when=$n" \
+		    "$VT_BIN/vault-udp" -l 127.0.0.1:0 "${B[@]}" "127.0.0.1:${PORT[a]}" <up >b.out 2>b.err
+		ends a 20
+		assert_equal "$status" 0
+		cmp a.out up
+		assert_equal "$(cat a.err b.err)" ''
+		# If what failed was to be cut by the kernel, nothing was any more.
+		grep -q 'cmsg_type.*INJECTED' calls || continue
+		hit=1
+		not grep -q cmsg_type <(sed '1,/INJECTED/d' calls)
+	done
+	[ $hit = 1 ]
+}
+
 @test "framings: read, line, NUL and u32; never split and never merged" {
 	known
 	udp a "${A[@]}" --framing=u32

@@ -12,7 +12,7 @@ load udp
 
 setup() {
 	udp_setup
-	SCALE=$((20 / (VT_SLOW > 4 ? 4 : VT_SLOW)))
+	SCALE=$(soak $((20 / (VT_SLOW > 4 ? 4 : VT_SLOW))) 1)
 	LIFETIME=$((60 / SCALE))s
 	U=(--quiet --framing=lines --lifetime="$LIFETIME")
 }
@@ -24,17 +24,19 @@ all_boxed() {
 }
 
 @test "both ways over three lifetimes of the keys: every message arrives, in a box" {
-	local n=40 i
+	local n=200 i pause
+	pause=$(awk "BEGIN { print 3.2 * 60 / $SCALE / $n }")
 	upstream u --scale "$SCALE"
 	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
 	tell u "peer 127.0.0.1 ${PORT[a]}"
 	eventually 30 said u '.event == "keys"'
-	tell u "send $n u 0.3"
+	tell u "send $n u $pause"
 	for ((i = 0; i < n; i++)); do
 		tell a "a$i"
-		sleep 0.3
+		sleep "$pause"
 	done
 	eventually 30 said u '.event == "sent"'
+	[ "$(jq -n '[inputs | select(.event == "keys sent")] | length' u.events)" -ge 9 ]
 	arrives a.out $n
 	arrives u.recv $n
 	for ((i = 0; i < n; i++)); do echo "u$i"; done | diff - a.out

@@ -52,6 +52,23 @@ sends() {
 	    .peers[0].rtt_ms > 0'
 }
 
+@test "figures are of all peers there were, also when others have their places" {
+	local name
+	person a
+	person b
+	person c
+	udp a --quiet --framing=lines --max-peers=1 --max-age=1s --remote-key "${KEY[b]}" --remote-key "${KEY[c]}" --stats=json
+	seq 5 >lines
+	for name in b c; do
+		UDP_STDIN=lines udp $name --quiet --framing=lines --max-age=1s --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+		ends $name 40
+		assert_equal "$status" 0
+	done
+	stop a
+	stats_of a.err | jq -e '.messages_received == 10 and .bytes_received == 10 and .lost == 0'
+	assert_equal "$(lines_of a.out)" 10
+}
+
 @test "SIGUSR1 gives the figures while it runs, also without --stats" {
 	pair
 	to_a

@@ -142,7 +142,8 @@ struct peers {
 	size_t count, used; /* those from [used] on never were used */
 	struct peer *last;  /* found last by address: datagrams come in rows */
 	unsigned last_id;
-	uint64_t lost; /* by peers whose slots were given to others */
+	uint64_t lost; /* by peers whose slots were given up, */
+	struct peer_counters gone; /* and what else was counted there */
 };
 
 bool address_same(const struct udp_address *a, const struct udp_address *b);
@@ -153,6 +154,8 @@ bool address_same_host(const struct udp_address *a, const struct udp_address *b)
 struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t now, const struct rng *rng);
 
 /* Wipe a slot. */
+/* The same, and what it has counted is added to that of the others. */
+void peers_retire(struct peers *t, struct peer *p);
 void peers_free(struct peer *p);
 
 /* Lookups; NULL if there is none. Those that are gone are only found by identity. */

@@ -145,7 +145,7 @@ void udp_forget(struct udp *u, struct peer *p)
 	int64_t ahead = (int64_t)p->ts - u->wall;
 
 	if (!p->has_sign || p->kind != PEER_NATIVE || p->ts == 0) {
-		peers_free(p);
+		peers_retire(&u->peers, p);
 		return;
 	}
 	/* As long as its last key message could be played back, so could what was sealed under it. */

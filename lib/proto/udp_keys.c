@@ -114,7 +114,7 @@ bool udp_welcome(struct udp *u, struct peer *p)
 		p->kind = u->config.v1 ? PEER_V1 : PEER_UNKNOWN;
 		p->state = PEER_AWAIT;
 	} else
-		peers_free(p);
+		peers_retire(&u->peers, p);
 	return false;
 }
 
