@@ -155,6 +155,29 @@ sends() {
 	assert_equal "$(cat e.out)" 'now for e'
 }
 
+@test "one of several does not answer: the others get all, and the status is 4" {
+	local n
+	person a
+	person b
+	person c
+	udp b --quiet --framing=lines --remote-key "${KEY[a]}"
+	udp c --quiet --framing=lines --remote-key "${KEY[a]}"
+	stop c
+	seq 20 >lines
+	for n in '' "127.0.0.1:${PORT[c]}" "${KEY[c]}"; do
+		UDP_STDIN=lines udp a --quiet --framing=lines -w 2s --trust=any ${n:+--to "127.0.0.1:${PORT[b]}" --to "$n"} \
+		    "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[c]}"
+		ends a 20
+		assert_equal "$status" 4
+		grep -qF "${n:-127.0.0.1:${PORT[c]}}" a.err
+	done
+	arrives b.out 60
+	# Whoever is not meant is not waited for.
+	UDP_STDIN=lines udp a --quiet --framing=lines -w 20s --trust=any --to "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[c]}"
+	ends a 10
+	assert_equal "$status" 0
+}
+
 @test "--max-messages leaves after so many, with 0" {
 	pair --max-messages=3
 	seq 3 >lines

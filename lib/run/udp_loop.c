@@ -35,8 +35,7 @@ void udp_loop_clock(struct udp_loop *l)
 
 /* ---- peers ---- */
 
-/* Is it the one that is called so? */
-static bool called(const struct udp_loop *l, const struct peer *p, const char *name)
+bool udp_loop_called(const struct udp_loop *l, const struct peer *p, const char *name)
 {
 	const char *label = udp_judge_label(l->o->judge, p);
 	char text[ADDRESS_TEXTMAX], key[KEYTEXT_MAX];
@@ -53,7 +52,7 @@ bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p)
 	if (l->o->to_count == 0)
 		return p->wanted || l->o->peer_count == 0;
 	for (size_t i = 0; i < l->o->to_count; i++)
-		if (called(l, p, l->o->to[i]))
+		if (udp_loop_called(l, p, l->o->to[i]))
 			return true;
 	return false;
 }

@@ -97,6 +97,8 @@ unsigned udp_loop_send(struct udp_loop *l, struct peer *only, const uint8_t *tex
 int udp_loop_move(struct udp_loop *l, uint16_t port, struct error *e);
 /* End as by a signal that asks for it. */
 void udp_loop_stop(struct udp_loop *l);
+/* Is that the address, key or name of this peer? */
+bool udp_loop_called(const struct udp_loop *l, const struct peer *p, const char *name);
 bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p);
 
 #endif
