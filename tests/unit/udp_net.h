@@ -215,7 +215,7 @@ static enum udp_seal net_say(struct net_host *h, struct peer *p, const char *tex
 }
 
 /* Two hosts that talk: ${a} knows the address of ${b}. *${pa} and *${pb} are what each has of the other. */
-static void net_join(struct net_host *a, struct net_host *b, struct peer **pa, struct peer **pb)
+__attribute__((unused)) static void net_join(struct net_host *a, struct net_host *b, struct peer **pa, struct peer **pb)
 {
 	net_clock(a);
 	*pa = udp_add(a->u, &b->at, 0);
