@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "route_mtu.h"
+#include "routes.h"
 #include "udp_report.h"
 #include "udp_stdio.h"
 
@@ -41,14 +41,16 @@ static bool on_judge(void *owner, struct peer *p)
 static size_t on_limit(void *owner, const struct udp_address *at)
 {
 	const struct udp_loop *l = owner;
-	bool v4 = udp_address_is_v4(at), loopback = false;
-	struct sockaddr_storage sa;
-	socklen_t len = udp_address_to(&sa, at, v4 ? AF_INET : AF_INET6);
+	bool v4 = udp_address_is_v4(at);
 	size_t headers = v4 ? 28 : 48, mtu = l->o->mtu;
+	struct sockaddr_storage sa;
+	struct route r;
 
 	if (mtu == 0) {
-		mtu = route_mtu((struct sockaddr *)&sa, len, &loopback);
-		if (mtu == 0 || (loopback && mtu > MTU_DEFAULT))
+		(void)udp_address_to(&sa, at, v4 ? AF_INET : AF_INET6);
+		if (routes_by_socket(&r, (struct sockaddr *)&sa) == 0)
+			mtu = r.mtu;
+		if (mtu == 0 || (route_is_loopback(&r) && mtu > MTU_DEFAULT))
 			mtu = MTU_DEFAULT;
 	}
 	if (mtu > DATAGRAM_MAX + headers)
