@@ -10,22 +10,9 @@
 #include "udp_stdio.h"
 
 #define MTU_DEFAULT 1500
+#define LIMIT_LEAST (576 - 28) /* every IPv4 host takes such datagrams */
 
 /* ---- hooks of the engine ---- */
-
-static void on_send(void *owner, const struct udp_address *to, const uint8_t *bytes, size_t n)
-{
-	struct udp_loop *l = owner;
-	uint8_t *at = udp_socket_room(&l->socket, n);
-
-	/* What the engine has to say is said again if it gets lost. */
-	if (!at && udp_socket_flush(&l->socket))
-		at = udp_socket_room(&l->socket, n);
-	if (!at)
-		return;
-	memcpy(at, bytes, n);
-	udp_socket_put(&l->socket, to, n);
-}
 
 static bool on_judge(void *owner, struct peer *p)
 {
@@ -56,6 +43,23 @@ static size_t on_limit(void *owner, const struct udp_address *at)
 	if (mtu > DATAGRAM_MAX + headers)
 		mtu = DATAGRAM_MAX + headers;
 	return mtu > headers ? mtu - headers : 0;
+}
+
+static void on_send(void *owner, const struct udp_address *to, const uint8_t *bytes, size_t n)
+{
+	struct udp_loop *l = owner;
+	uint8_t *at = udp_socket_room(&l->socket, n);
+
+	/* What the engine has to say is said again if it gets lost. */
+	if (!at && udp_socket_flush(&l->socket))
+		at = udp_socket_room(&l->socket, n);
+	if (!at)
+		return;
+	memcpy(at, bytes, n);
+	udp_socket_put(&l->socket, to, n);
+	/* Keys have to get through also where what "gets through everywhere" does not. */
+	if (n > LIMIT_LEAST && n <= UDP_SIZE_LEAST && udp_address_is_v4(to) && n > on_limit(l, to))
+		udp_socket_may_split(&l->socket);
 }
 
 static void tell_up(struct udp_loop *l, struct peer *p)
@@ -111,6 +115,8 @@ static void on_event(void *owner, enum udp_event what, struct peer *p)
 	case UDP_EVENT_BYE:
 		log_info(1, "%s: left", at);
 		udp_report_event(l, "disconnect", p, "left");
+		break;
+	case UDP_EVENT_PROBED:
 		break;
 	}
 }

@@ -220,7 +220,7 @@ static void net_join(struct net_host *a, struct net_host *b, struct peer **pa, s
 	net_clock(a);
 	*pa = udp_add(a->u, &b->at, 0);
 	net_run(300);
-	*pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32);
+	*pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32, false);
 	CHECK(*pa && *pb && (*pa)->state == PEER_UP && (*pb)->state == PEER_UP);
 	if (!*pa || !*pb)
 		abort();
