@@ -8,7 +8,8 @@
 #include "clock.h"
 #include "pathmtu_finder.h"
 
-#define HOPS 8	 /* looked for the last router before a hole */
+#define ROUNDS 3 /* of questions whether anybody is there */
+#define HOPS 4	 /* looked for the last router before a hole, and once more if the last one is not it */
 #define PACKET_MOST 65535
 #define PEER_MS 1500 /* for a vault-udp peer, after the host has answered otherwise: time for three key messages */
 
@@ -62,9 +63,9 @@ static bool contact_round(struct finder *f, uint32_t size, int64_t wait_ms)
 
 static bool contact(struct finder *f)
 {
-	for (int i = 0; i < FINDER_TRIES && !finder_spent(f); i++) {
+	for (int i = 0; i < ROUNDS && !finder_spent(f); i++) {
 		/* It takes the kernel three seconds to learn that nobody has an address on the link. */
-		if (contact_round(f, f->search.floor, i + 1 < FINDER_TRIES ? f->wait_ms : 2 * f->wait_ms)) {
+		if (contact_round(f, f->search.floor, i + 1 < ROUNDS ? f->wait_ms : 2 * f->wait_ms)) {
 			pathsearch_arrived(&f->search, f->search.floor);
 			return true;
 		}
@@ -124,12 +125,32 @@ static int try_size(struct finder *f, uint32_t size)
 	return 0;
 }
 
+/* The size that is said to disappear: if it was lost by accident, it arrives now. */
+static bool by_accident(struct finder *f)
+{
+	uint32_t size = f->search.high;
+
+	for (int i = 0; i < FINDER_TRIES; i++) {
+		struct path_news n = finder_ask(f, finder_way(f, size, i), (struct path_probe){.size = size, .back = 1});
+
+		if (n.what == PATH_TOO_BIG)
+			too_big(f, size, &n);
+		if (n.what == PATH_ARRIVED)
+			pathsearch_arrived(&f->search, size);
+		if (n.what == PATH_TOO_BIG || n.what == PATH_ARRIVED)
+			return true;
+	}
+	return false;
+}
+
 static void search(struct finder *f)
 {
 	uint32_t size;
 
-	while ((size = pathsearch_next(&f->search)) != 0 && try_size(f, size) == 0)
-		;
+	do {
+		while ((size = pathsearch_next(&f->search)) != 0 && try_size(f, size) == 0)
+			;
+	} while (size == 0 && f->search.vanished && by_accident(f));
 }
 
 /* The host is silent: what do the routers say about large packets? */
@@ -138,7 +159,7 @@ static void ask_routers(struct finder *f)
 	uint32_t size = f->search.ceiling;
 
 	f->search.low = 1; /* so that silence about a size is no statement about the host */
-	for (int i = 0; i < FINDER_TRIES && size > f->search.floor; i++) {
+	for (int i = 0; i < ROUNDS && size > f->search.floor; i++) {
 		struct path_news n = finder_ask(f, finder_way(f, size, 0), (struct path_probe){.size = size});
 
 		if (n.what != PATH_TOO_BIG)
@@ -153,14 +174,15 @@ static void ask_routers(struct finder *f)
 
 /* ---- the last router before a hole ---- */
 
-static void find_hole(struct finder *f)
+/* Hops ${first} and on; true if the last of them is no end. */
+static bool find_routers(struct finder *f, int first)
 {
 	int way = finder_way(f, f->search.high, 0), from, hops[PATHMTU_PACKETS + 1] = {0};
 	int64_t until = clock_ms() + f->wait_ms;
 	struct path_news news;
 	uint32_t id;
 
-	for (int hop = 1; hop <= HOPS; hop++) {
+	for (int hop = first; hop < first + HOPS; hop++) {
 		id = finder_emit(f, way, (struct path_probe){.size = f->search.high, .hops = hop}, &news);
 		hops[id] = hop;
 	}
@@ -169,6 +191,7 @@ static void find_hole(struct finder *f)
 			f->p->last_hop = (unsigned)hops[id];
 			f->p->last = news.from;
 		}
+	return (int)f->p->last_hop == first + HOPS - 1;
 }
 
 /* ---- all of it ---- */
@@ -217,10 +240,11 @@ static void conclude(struct finder *f)
 		p->limit = LIMIT_LINK;
 	if (p->limit != LIMIT_ROUTER && p->limit != LIMIT_NOT_KNOWN)
 		memset(&p->router, 0, sizeof(p->router));
-	if (p->limit == LIMIT_HOLE && f->ids + HOPS <= PATHMTU_PACKETS)
-		find_hole(f);
 	if (!finder_spent(f))
 		pathmtu_back(f);
+	/* With what is left: numbers are worth more. */
+	if (p->limit == LIMIT_HOLE && !finder_spent(f) && find_routers(f, 1))
+		(void)find_routers(f, 1 + HOPS);
 	p->by_echo = f->live[FINDER_ECHO];
 	p->by_udp = f->live[FINDER_UDP];
 	p->by_vault = f->live[FINDER_VAULT];

@@ -1,6 +1,5 @@
 #include "pathmtu_finder.h"
 
-#define TRIES 2	   /* of each size on the way back: what is lost again is no accident */
 #define QUESTION 300 /* size of a question about it */
 
 /* ---- by echo: the pieces in which the answer comes ---- */
@@ -41,20 +40,26 @@ static void by_echo(struct finder *f)
 
 /* ---- by a vault-udp peer: answers of any size ---- */
 
+/* Is anything known about the size by now? */
+static bool ask_size(struct finder *f, struct pathsearch *s, uint32_t size)
+{
+	struct path_news n = finder_ask(f, FINDER_VAULT, (struct path_probe){.size = QUESTION, .back = size});
+
+	if (n.what != PATH_ARRIVED || n.piece > 0)
+		return false;
+	pathsearch_arrived(s, n.back);
+	/* It did not even try: its route takes no more, perhaps since a router told it. */
+	if (n.back < size)
+		pathsearch_too_big(s, size, n.most);
+	return true;
+}
+
 /* Until something is known about the size, or time or packets are used up (-1). */
 static int try_back(struct finder *f, struct pathsearch *s, uint32_t size)
 {
-	for (int i = 0; i < TRIES; i++) {
-		struct path_news n = finder_ask(f, FINDER_VAULT, (struct path_probe){.size = QUESTION, .back = size});
-
-		if (n.what == PATH_ARRIVED && n.piece == 0) {
-			pathsearch_arrived(s, n.back);
-			/* It did not even try: its route takes no more, perhaps since a router told it. */
-			if (n.back < size)
-				pathsearch_too_big(s, size, n.most);
-		} else if (finder_spent(f)) {
+	for (int i = 0; i < FINDER_TRIES; i++) {
+		if (!ask_size(f, s, size) && finder_spent(f))
 			return -1;
-		}
 		if (s->low >= size || s->high <= size)
 			return 0;
 	}
@@ -75,8 +80,11 @@ static void by_vault(struct finder *f)
 	most = f->peer_most > f->back_low ? f->peer_most : f->back_low;
 	pathsearch_init(&s, f->back_low, most);
 	pathsearch_arrived(&s, f->back_low);
-	while ((size = pathsearch_next(&s)) != 0 && try_back(f, &s, size) == 0)
-		;
+	do {
+		while ((size = pathsearch_next(&s)) != 0 && try_back(f, &s, size) == 0)
+			;
+		/* If it was lost by accident, it arrives now. */
+	} while (size == 0 && s.vanished && (ask_size(f, &s, s.high) || ask_size(f, &s, s.high)));
 	p->back = s.low;
 	p->back_exact = pathsearch_exact(&s) && s.low <= f->peer_most && s.low < finder_vault_most(f);
 	p->back_hole = s.vanished;

@@ -9,7 +9,7 @@
 #define FINDER_UDP 1
 #define FINDER_VAULT 2
 #define FINDER_WAYS 3
-#define FINDER_TRIES 3
+#define FINDER_TRIES 2 /* of each size; that it was no accident is asked when the search is over */
 #define FINDER_WAIT_MS 1000 /* for the first answer */
 #define FINDER_OF_PEER UINT32_MAX /* news of the vault-udp peer, not of a probe */
 

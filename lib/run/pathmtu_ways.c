@@ -235,8 +235,7 @@ static void set_fragmenting(const struct path_socket *s, const struct path_probe
 	}
 	set(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, p->fragment ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE);
 	set(s->fd, IPPROTO_IPV6, IPV6_DONTFRAG, !p->fragment);
-	if (p->fragment && p->pieces >= 1280)
-		set(s->fd, IPPROTO_IPV6, IPV6_MTU, (int)p->pieces);
+	set(s->fd, IPPROTO_IPV6, IPV6_MTU, p->fragment && p->pieces >= 1280 ? (int)p->pieces : 0); /* 0 = as usual */
 #elif defined(IP_DONTFRAG)
 	if (s->family == AF_INET)
 		set(s->fd, IPPROTO_IP, IP_DONTFRAG, !p->fragment);
