@@ -9,46 +9,11 @@
 
 load helper
 load netns
+load paths
 
 setup() {
 	vt_setup
 	need_netns
-}
-
-# path HOST [OPTIONS]: sets status and the object in $output.
-path() {
-	run --separate-stderr at a vault_ifinfo --path "$@" --json
-}
-
-is() {
-	jq -e "$1" <<<"$output" >/dev/null && return
-	echo "not so: $1" >&2
-	echo "$output" >&2
-	return 1
-}
-
-few_packets() { is '.packets <= 48'; }
-
-# a - r - b with the kernel's forwarding; the second link has the MTU given, at both its ends.
-routed() {
-	netns a r b
-	cable a x r p 1500
-	cable r q b y "$1"
-	address a x 10.1.0.1/24
-	address r p 10.1.0.2/24
-	address r q 10.2.0.2/24
-	address b y 10.2.0.1/24
-	if [ "$1" -ge 1280 ]; then
-		address a x fd01::1/64
-		address r p fd01::2/64
-		address r q fd02::2/64
-		address b y fd02::1/64
-		at a ip -6 route add default via fd01::2
-		at b ip -6 route add default via fd02::2
-	fi
-	at a ip route add default via 10.1.0.2
-	at b ip route add default via 10.2.0.2
-	routing r
 }
 
 @test "a router whose second link has MTU 1400, 1280 or 576: found exactly, and the router named" {
@@ -260,95 +225,4 @@ routed() {
 	is '.mtu == 1400 and .link_mtu == 1500 and .limit == "router"'
 	run at a vault_ifinfo --path 10.2.0.1 --ipv6
 	[ "$status" = 3 ] || [ "$status" = 4 ]
-}
-
-# ---- against a vault-udp peer: both ways ----
-
-# person NAME: an identity; sets KEY_OF[NAME].
-declare -gA KEY_OF=()
-person() {
-	XDG_CONFIG_HOME=$PWD/$1.config vault_keygen -C "$1" >/dev/null
-	KEY_OF[$1]=$(cut -d ' ' -f 1 "$1.config/vault-tools/identity.pub")
-}
-
-# peer [OPTIONS]: vault-udp in b, port 11000, with an identity; as "me" is who asks.
-peer() {
-	[ -e b.config ] || { person b; person me; }
-	: >peer.ready
-	: >peer.events
-	mkfifo -m 600 peer.in 2>/dev/null || true
-	exec 7<>peer.in
-	vt_words vault_udp -i b.config/vault-tools/identity -l 11000 --ready-fd 9 --events peer.events "$@"
-	XDG_CONFIG_HOME=$PWD/b.config spawn nsenter -t "${NETNS[b]}" -n -- "${vt_command[@]}" 9>peer.ready <peer.in >peer.out 2>peer.err
-	PEER=$SPAWN_PID
-	eventually 10 vt_has_line peer.ready || { cat peer.err; false; }
-}
-
-# as WHO path...: with that configuration.
-as() { XDG_CONFIG_HOME=$PWD/$1.config "${@:2}"; }
-
-talked() { is '.peer.state == "talked" and .peer.key == "'"${KEY_OF[b]}"'" and (.answers | index("vault-udp"))'; }
-
-@test "a vault-udp peer behind a router, second link 1400, 1280, 576: both ways exactly, authentic, few packets" {
-	local mtu to
-	for mtu in 1400 1280 576; do
-		routed $mtu
-		peer
-		for to in 10.2.0.1:11000 '[fd02::1]:11000'; do
-			[ $mtu -ge 1280 ] || [ $to = 10.2.0.1:11000 ] || continue
-			as me path $to -r "${KEY_OF[b]}"
-			assert_success
-			assert_equal "$stderr" ''
-			talked
-			is ".mtu == $mtu and .exact and .limit == \"router\" and .mtu_back == $mtu and .mtu_back_exact"
-			is '.black_hole == false and .black_hole_back == false'
-			few_packets
-		done
-		vt_end_all
-		rm -f peer.in
-	done
-}
-
-@test "a vault-udp peer: both ways different, each found exactly, in both families, whatever answers besides" {
-	local sizes ab ba to
-	need_tun
-	for sizes in '1400 1280' '1280 1400' '1500 1399' '1492 1281' '1333 1500'; do
-		read -r ab ba <<<"$sizes"
-		netns a b
-		hop --ab "$ab" --ba "$ba"
-		peer
-		for to in 10.2.0.1:11000 '[fd02::1]:11000'; do
-			as me path $to -i me.config/vault-tools/identity --trust any
-			assert_success
-			talked
-			is ".mtu == $ab and .exact and .mtu_back == $ba and .mtu_back_exact and .black_hole == false"
-			few_packets
-		done
-		# Without a port it is as before.
-		path 10.2.0.1
-		is '.peer == null'
-		vt_end_all
-		rm -f peer.in
-	done
-}
-
-@test "a vault-udp peer: black holes there, back, and both" {
-	local sizes ab ba to
-	need_tun
-	for sizes in '1280 1500' '1500 1290' '1399 1300'; do
-		read -r ab ba <<<"$sizes"
-		netns a b
-		hop --ab "$ab" --ba "$ba" --silent
-		peer
-		for to in 10.2.0.1:11000 '[fd02::1]:11000'; do
-			as me path $to -r "${KEY_OF[b]}" --timeout 20s
-			assert_success
-			talked
-			is ".mtu == $ab and .exact and .black_hole == ($ab < 1500)"
-			is ".mtu_back == $ba and .mtu_back_exact and .black_hole_back == ($ba < 1500)"
-			few_packets
-		done
-		vt_end_all
-		rm -f peer.in
-	done
 }
