@@ -246,6 +246,9 @@ static int path_find(struct way *w, struct pathmtu *p, const struct ifinfo_opts 
 	/* The link's own MTU, and not what the kernel has learnt of this path. */
 	i = ifaces_indexed(&f->all, w->route.hops[0].index);
 	p->local = i && i->mtu ? i->mtu : w->route.mtu;
+	/* Without netlink the interface is guessed by the source: packets to ourselves go by loopback. */
+	if (w->route.no_hops && w->route.mtu > p->local)
+		p->local = w->route.mtu;
 	p->deadline = w->deadline;
 	return pathmtu_find(p, e);
 }
