@@ -221,6 +221,25 @@ not() {
 
 udp_port() { at b ss -Hunl | grep -q ":$1 "; }
 
+@test "a peer that knows nothing of sizes for answers: the way there exactly, the way back at least" {
+	find_python nacl msgpack zstandard
+	next_door
+	: >native.ready
+	: >native.events
+	spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/peers/udp_native.py" --bind 10.2.0.1 --port 11000 --ready-fd 9 \
+	    --events native.events 9>native.ready </dev/null 2>native.err
+	eventually 20 vt_has_line native.ready || { cat native.err; false; }
+	mkdir me.config
+	as me path 10.2.0.1:11000 --trust any
+	assert_success
+	is '.peer.state == "talked" and .mtu == 1400 and .exact and (.answers | index("vault-udp"))'
+	# Echo knows better.
+	is '.mtu_back == 1400 and (.mtu_back_exact | not) and (.black_hole_back | not)'
+	few_packets
+	run grep -c '"violation"' native.events
+	assert_output 0
+}
+
 @test "the peer is not disturbed: its input is not for who measures, its end is not theirs, its talk with us goes on" {
 	next_door
 	person b
