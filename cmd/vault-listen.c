@@ -330,6 +330,7 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 	struct judge_client *j = &o->listener.judge;
 	int rc;
 
+	j->serves = o->listener.forwards ? RULE_BACKENDS : o->exec.command ? RULE_COMMANDS : RULE_STDIO;
 	j->everyone = true;
 	if (o->args.anonymous || (o->code.code && !o->code.remember))
 		return 0;

@@ -245,7 +245,7 @@ in_memory() {
 
 @test "a listener asks once; the passphrase is gone, the key in guarded memory, and no log has either" {
 	[ -r /proc/self/mem ] && [ "$(id -u)" = 0 ] || skip "the memory of others can be read by root only"
-	[ -z "$VT_WRAP" ] || skip "looks into the tool itself"
+	instrumented && skip "NOT TESTED with sanitizers or valgrind: looks into the memory of the tool"
 	find_python sys
 	locked_key
 	start_listener -vvv -k -i k --passphrase-file pass --sandbox off --anonymous 127.0.0.1 0
@@ -275,7 +275,7 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 	public=$(cat k.pub)
 	for ((n = 1; n < 200; n++)); do
 		status=0
-		strace -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
+		traced -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
 		    "$VT_BIN/vault-keygen" -p -f k --passphrase-file empty 2>/dev/null || status=$?
 		whole_key || fail "after step $n: $(tail -n 2 trace)"
 		assert_equal "$("$VT_BIN/vault-keygen" -y -f k)" "$public"
@@ -291,7 +291,7 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 	for ((n = 1; n < 200; n++)); do
 		rm -f k k.pub
 		status=0
-		strace -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
+		traced -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
 		    "$VT_BIN/vault-keygen" -f k >/dev/null 2>&1 || status=$?
 		if [ -s k ]; then whole_key || fail "after step $n: $(tail -n 2 trace)"; fi
 		[ $status = 0 ] && break
@@ -306,7 +306,7 @@ whole_key() { "$VT_BIN/vault-keygen" --check k >/dev/null; }
 	cp k old
 	local call n
 	for call in write fsync rename; do
-		run strace -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
+		run traced -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
 		    "$VT_BIN/vault-keygen" -p -f k --passphrase-file empty
 		assert_failure 1
 		assert_output --partial 'No space left on device'

@@ -140,7 +140,7 @@ setup() {
 	for ((n = 1; n < 200; n++)); do
 		cp old one
 		status=0
-		strace -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
+		traced -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
 		    "$VT_BIN/vault-keygen" -R a.example.org -f one 2>/dev/null || status=$?
 		cmp -s one old || cmp -s one new || fail "after step $n: $(tail -n 2 trace)"
 		[ $status = 0 ] && break
@@ -150,7 +150,7 @@ setup() {
 	cp old one
 	rm -f one.new-*
 	for call in write fsync rename; do
-		run strace -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
+		run traced -qq -o trace -e trace=$call -e inject=$call:error=ENOSPC:when=1 \
 		    "$VT_BIN/vault-keygen" -R a.example.org -f one
 		assert_failure 1
 		assert_output --partial 'No space left on device'

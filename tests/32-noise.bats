@@ -66,7 +66,6 @@ for _ in range(int(sys.argv[2])):
 descriptors() { find "/proc/$LISTEN_PID/fd" -mindepth 1 2>/dev/null | wc -l; }
 descriptors_are() { [ "$(descriptors)" = "$1" ]; }
 resident_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$LISTEN_PID/status"; }
-instrumented() { [ -n "$VT_WRAP" ] || grep -q __asan_init "$VT_BIN/vault-listen"; }
 
 # ---- strangers ----
 

@@ -254,6 +254,8 @@ struck() {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about faults at every call"
 	strace -qq -o strace.try -e inject=getppid:error=EPERM true 2>/dev/null || skip "strace DOES NOT WORK here: nothing is known about faults"
 	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
+	# Without a sandbox a tool opens the list less often, and it is the number of the call that is named here.
+	sanitized && skip "NOT TESTED with sanitizers"
 	keys
 	local fault
 	for fault in openat:signal=KILL:when=4 flock:signal=KILL:when=2 lseek:signal=KILL write:signal=KILL close:signal=KILL:when=4 \

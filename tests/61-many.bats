@@ -262,6 +262,51 @@ feed() {
 	silent "$LISTEN_ERR"
 }
 
+@test "standard input fails: every client is told that this side was interrupted, 1 here" {
+	mkdir -p dir
+	LISTEN_STDIN=dir serve -k --events events
+	join a
+	ended "$PID_a" 6 vault-connect a.err
+	says a.err 'the peer was interrupted'
+	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
+	one_line "$LISTEN_ERR" 'standard input: Is a directory'
+	assert_equal "$(jq -r 'select(.event == "disconnect") | .reason' events)" 'standard input failed'
+	assert_equal "$(jq -r 'select(.event == "shutdown") | .reason' events)" 'standard input failed'
+}
+
+@test "a message on standard input that is too long: every client is told, also one that is busy sending; 1 here" {
+	hold long
+	LISTEN_STDIN=long serve -k --framing lines --max-message-size 100 --events events
+	join a
+	mkfifo endless
+	spawn bash -c 'yes "a line" >endless 2>/dev/null' </dev/null
+	CLIENT_STDIN=endless CLIENT_STDOUT=b.out CLIENT_STDERR=b.err start_client "$AT"
+	PID_b=$CLIENT_PID
+	eventually 10 has_size "$LISTEN_OUT" 100000
+	release long "good$(printf '\n%0200d' 1)"
+	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
+	one_line "$LISTEN_ERR" 'standard input: a message longer than --max-message-size (100)'
+	for name in a b; do
+		ended "$(pid_of $name)" 6 vault-connect $name.err
+		says $name.err 'the peer was interrupted'
+		assert_equal "$(cat $name.out)" good
+	done
+	assert_equal "$(jq -r 'select(.event == "disconnect") | .reason' events | sort -u)" 'standard input failed'
+}
+
+@test "a last message without its end that cannot be delivered: no receipt, like for any other" {
+	local words
+	for words in 'last' 'whole\nlast'; do
+		serve -k --echo --framing lines
+		# Nothing can go back to it.
+		join a --send-only
+		# shellcheck disable=SC2059
+		release a.in "$(printf "$words")"
+		ended "$PID_a" 7 vault-connect a.err
+		stop_listener 0
+	done
+}
+
 # ---- limits ----
 
 @test "--max-clients, max-clients= of a key, --max-per-ip, --handshake-rate: who is above is told busy" {
@@ -370,6 +415,72 @@ feed() {
 	ended "$PID_ends" 0 vault-connect ends.err
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 	assert_equal "$(cat "$LISTEN_OUT")" 'the last word'
+}
+
+# without_fin: a relay to the listener, at a socket of its own, that passes everything on but the client's end of its
+# connection, and says when that has come. So a session that is complete is still there.
+without_fin() {
+	find_python socket
+	spawn "$PYTHON" - "$LISTEN_PATH" relay >said <<-'END'
+		import select, signal, socket, sys
+		listener, server = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[2])
+		listener.listen(1)
+		print("listening", flush=True)
+		client, _ = listener.accept()
+		server.connect(sys.argv[1])
+		other = {client: server, server: client}
+		while other:
+		    for s in select.select(list(other), [], [])[0]:
+		        data = s.recv(65536)
+		        try:
+		            if data:
+		                (server if s is client else client).sendall(data)
+		            elif s is server:
+		                client.shutdown(socket.SHUT_WR)
+		        except OSError:
+		            pass
+		        if not data:
+		            del other[s]
+		            print("client ended" if s is client else "server ended", flush=True)
+		signal.pause()
+	END
+	eventually 10 vt_has_line said
+}
+
+@test "a second signal, when all that was begun is complete: status 0, and the event says complete" {
+	serve -k --events events -v
+	without_fin
+	printf 'the last word' >word
+	CLIENT_STDIN=word client -r "$SERVER_KEY" "$PWD/relay"
+	expect_status 0 vault-connect client.err
+	told 10 said 'client ended'
+	kill -TERM "$LISTEN_PID"
+	told 10 "$LISTEN_ERR" 'shutting down'
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+	assert_equal "$(cat "$LISTEN_OUT")" 'the last word'
+	assert_equal "$(jq -r 'select(.event == "disconnect") | "\(.reason) \(.status)"' events)" 'complete 0'
+}
+
+@test "a second signal cuts what is under way, a third does not wait" {
+	serve -k --drain 0 -v
+	join stays
+	kill -TERM "$LISTEN_PID"
+	told 10 "$LISTEN_ERR" 'shutting down'
+	signal "$LISTEN_PID" TERM 20
+	expect_status 143 vault-listen "$LISTEN_ERR"
+	ended "$PID_stays" 6 vault-connect stays.err
+	serve -k --drain 0 -v
+	join stays
+	kill -STOP "$PID_stays"
+	kill -INT "$LISTEN_PID"
+	told 10 "$LISTEN_ERR" 'shutting down'
+	kill -INT "$LISTEN_PID"
+	signal "$LISTEN_PID" INT 20
+	expect_status 130 vault-listen "$LISTEN_ERR"
+	kill -CONT "$PID_stays"
+	wait_for "$PID_stays" 20
 }
 
 @test "options that only many clients can have, and those that only one can" {

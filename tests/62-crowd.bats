@@ -19,7 +19,6 @@ setup() {
 	echo "$AT $SERVER_KEY" >"$CLIENT_DIR/known_hosts"
 }
 
-instrumented() { [ -n "$VT_WRAP" ] || grep -q __asan_init "$VT_BIN/vault-listen"; }
 rss_anon() { awk '/^RssAnon/ { print $2 }' "/proc/$LISTEN_PID/status"; }
 ticks() { awk '{ print $14 + $15 }' "/proc/$LISTEN_PID/stat"; }
 descriptors() { find "/proc/$LISTEN_PID/fd" -mindepth 1 2>/dev/null | wc -l; }

@@ -253,9 +253,9 @@ pattern() { "$VT_BUILD/tests/pattern" "$@"; }
 	# Read anew: now it may only run a command.
 	printf 'command="true" %s\n' "$key" >"$SERVER_DIR/authorized_keys"
 	kill -HUP "$LISTEN_PID"
-	through_fails() { through && [ "$status" = 7 ]; }
+	through_fails() { through && [ "$status" = 5 ]; }
 	eventually 10 through_fails
-	told 10 "$LISTEN_ERR" 'its key is only for a command'
+	told 10 "$LISTEN_ERR" "the client's key is only for a command ($SERVER_DIR/authorized_keys:1, client)"
 	# And anew: a backend that was not known at the start.
 	printf 'forward="%s" %s\n' "$PWD/other.sock" "$key" >"$SERVER_DIR/authorized_keys"
 	BACKEND_AT=$PWD/other.sock backend answer

@@ -264,9 +264,9 @@ is_nobody() {
 	# Who is somebody else already and no root cannot become another, but may be who it is.
 	chmod 755 . .. "$BATS_RUN_TMPDIR"
 	mkdir -m 777 open
-	run -9 bounded 10 setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME=/nonexistent \
+	run -9 bounded 10 setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME="$PWD/none" \
 	    "$VT_BIN/vault-listen" --anonymous --user root "$PWD/open/sock"
 	assert_output --partial 'Operation not permitted'
-	run -4 bounded 10 setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent \
+	run -4 bounded 10 setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME="$PWD/none" XDG_CONFIG_HOME="$PWD/none" \
 	    "$VT_BIN/vault-listen" --anonymous --user nobody --accept-timeout 100ms "$PWD/open/sock"
 }

@@ -112,6 +112,39 @@ two() {
 	assert_equal "$(cat a.out)" message
 }
 
+@test "a key that is for a command or a backend only is not heard, whoever called whom, unless it is given with --remote-key" {
+	local rule
+	two
+	echo refused >message
+	for rule in 'command="cat"' 'forward="localhost:9"' 'rate=1M,forward="localhost:9",command="cat"'; do
+		echo "$rule ${KEY[b]} b" >a.config/vault-tools/authorized_keys
+		udp a --framing=lines
+		INPUT=message told -w 2s --quiet --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+		assert_equal "$status" 4
+		assert_equal "$(cat a.out)" ''
+		grep -qE "refused: its key is only for a (command|backend)( or a backend)? \(.*/authorized_keys:1\)" a.err
+		stop a
+		# With -a it is no other, and a name in known_hosts is no way around.
+		udp b --quiet --framing=lines
+		for args in "-a a.config/vault-tools/authorized_keys" --trust=any --trust=new; do
+			status=0
+			# shellcheck disable=SC2086
+			XDG_CONFIG_HOME=$PWD/a.config bounded 20 vault_udp -l 127.0.0.1:0 -w 2s $args "127.0.0.1:${PORT[b]}" <message >out 2>err || status=$?
+			assert_equal "$args: $status" "$args: 5"
+			grep -q 'its key is only for a' err
+		done
+		[ ! -s a.config/vault-tools/known_hosts ]
+		assert_equal "$(cat b.out)" ''
+		stop b
+	done
+	# Who gives it on the command line means this.
+	udp a --quiet --framing=lines --remote-key "${KEY[b]}"
+	echo message >message
+	INPUT=message told --quiet --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+	assert_equal "$status" 0
+	arrives a.out 1
+}
+
 @test "a key that cannot sign is refused with the reason; a throw-away one is warned of on the other side" {
 	two
 	head -c 32 /dev/urandom | bounded 10 vault_keygen --import raw --part x25519 -f only -C '' >/dev/null

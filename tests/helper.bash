@@ -56,6 +56,13 @@ scaled() { echo $(($1 * VT_SLOW)); }
 # soak N MANY: N, or MANY in a soak run.
 soak() { if [ "$VT_SOAK" = 1 ]; then echo "$2"; else echo "$1"; fi; }
 
+# Is the tool under test built with sanitizers, or run by another program that watches its memory?
+sanitized() { grep -q __asan_init "$VT_BIN/vault-listen"; }
+instrumented() { [ -n "$VT_WRAP" ] || sanitized; }
+
+# traced ARGS...: strace. (The sanitizer for leaks is a tracer itself, and there can be only one.)
+traced() { ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 strace "$@"; }
+
 # bounded SECONDS COMMAND...: run it; after the (scaled) time it is killed and the status is 124 or 137.
 bounded() {
 	local limit

@@ -20,7 +20,7 @@
 #include "hash.h"
 #include "secret.h"
 
-#define NOISE_MAXNAME 255	/* a protocol name, section 8 */
+#define NOISE_MAXNAME 79	/* no protocol that can be built from section 8's parts has a longer name */
 #define NOISE_MAXMSG 65535	/* any Noise message, section 3 */
 #define NOISE_MAXPSKS 8
 #define NOISE_PSKBYTES 32

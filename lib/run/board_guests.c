@@ -155,7 +155,7 @@ static bool may_end(const struct guest *g)
 	const struct service *v = g->service;
 	const struct seat *s = g->place;
 
-	if (s->queue.count > 0 || s->said_end)
+	if (s->queue.count > 0 || s->said_end || board_of(g)->failed)
 		return false;
 	if (g->leaving)
 		return true;
@@ -316,10 +316,11 @@ static void take_end(struct guest *g, struct seat *s)
 		service_send_away(g, CLOSE_PROTOCOL, ERROR_PROTOCOL, "it ended in the middle of a message");
 		return;
 	}
-	if (s->partial.len > 0) {
-		(void)!route(g, s->partial.bytes, s->partial.len);
-		partial_clear(&s->partial);
+	if (s->partial.len > 0 && route(g, s->partial.bytes, s->partial.len) < 0) {
+		service_send_away(g, CLOSE_OUTPUT, ERROR_IO, "its message could not be queued");
+		return;
 	}
+	partial_clear(&s->partial);
 	s->ended = true;
 	s->mark = b->queued;
 	b->ended++;

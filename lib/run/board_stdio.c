@@ -39,8 +39,8 @@ static void output_failed(struct board *b, int why)
 	for (struct guest *g = b->service->first; g; g = g->next) {
 		conn_wake(g->conn);
 		session_stop(&g->conn->session, RECEIPT_FAILED, 0);
-		service_send_away(g, CLOSE_OUTPUT, ERROR_IO, "standard output failed");
 	}
+	service_fail(b->service, CLOSE_OUTPUT, ERROR_IO, "standard output failed");
 }
 
 /* Those who waited for what has been written now. */
@@ -134,10 +134,25 @@ static void input_over(struct board *b)
 		service_soon(g);
 }
 
+/* What came before goes out first, as far as it is taken at once. */
+static void input_failed(struct board *b)
+{
+	if (b->failed)
+		return;
+	b->failed = true;
+	b->status = error_status(ERROR_IO);
+	watch(b, &b->input, false);
+	for (struct guest *g = b->service->first; g; g = g->next)
+		if (g->place)
+			board_send(g, g->place);
+	service_fail(b->service, CLOSE_INTERRUPTED, ERROR_IO, "standard input failed");
+}
+
 /* Whole messages go out; what is left stays in b->partial. */
 static void take_lines(struct board *b, bool last)
 {
 	size_t done = 0;
+	bool too_long = false;
 
 	while (done < b->partial.len) {
 		const uint8_t *body;
@@ -150,17 +165,17 @@ static void take_lines(struct board *b, bool last)
 			len = b->partial.len - done;
 			used = (ssize_t)len;
 		}
-		if (used < 0) {
-			log_error("%s: a message longer than --max-message-size (%zu)", b->ep->in_name, b->service->o->max_message);
-			b->failed = true;
-			b->status = error_status(ERROR_IO);
-		}
+		too_long = used < 0;
 		if (used <= 0)
 			break;
 		board_give_all(b->service, NULL, body, len);
 		done += (size_t)used;
 	}
 	partial_shift(&b->partial, done);
+	if (!too_long)
+		return;
+	log_error("%s: a message longer than --max-message-size (%zu)", b->ep->in_name, b->service->o->max_message);
+	input_failed(b);
 }
 
 static void read_input(struct board *b)
@@ -173,17 +188,18 @@ static void read_input(struct board *b)
 		return;
 	if (n < 0) {
 		log_error("%s: %s", b->ep->in_name, strerror(errno));
-		b->failed = true;
-		b->status = error_status(ERROR_IO);
-		return;
-	}
-	if (n > 0 && b->framing == FRAMING_RAW)
-		board_give_all(b->service, NULL, piece, (size_t)n);
-	else if (n > 0 && partial_add(&b->partial, piece, (size_t)n) == 0)
-		take_lines(b, false);
-	else if (n == 0) {
+		input_failed(b);
+	} else if (n == 0) {
 		take_lines(b, true);
-		input_over(b);
+		if (!b->failed)
+			input_over(b);
+	} else if (b->framing == FRAMING_RAW)
+		board_give_all(b->service, NULL, piece, (size_t)n);
+	else if (partial_add(&b->partial, piece, (size_t)n) == 0)
+		take_lines(b, false);
+	else {
+		log_error("%s: out of memory", b->ep->in_name);
+		input_failed(b);
 	}
 }
 
@@ -205,7 +221,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 void board_watch_input(struct board *b)
 {
 	const struct service *v = b->service;
-	bool wanted = !b->input_ended && !v->o->echo && !board_waits(b) && (v->count > 0 || v->o->slow != SLOW_BLOCK);
+	bool wanted = !b->input_ended && !b->failed && !v->o->echo && !board_waits(b) && (v->count > 0 || v->o->slow != SLOW_BLOCK);
 	bool allowed = wanted && (!b->ep->ops->may_read || b->ep->ops->may_read(b->ep));
 
 	if (b->ep->in_fd < 0 && !b->input_ended)

@@ -108,6 +108,7 @@ static void on_news(struct spawn *s, const struct spawn_news *news)
 		/* (Without a start, its pipes could not be taken.) */
 		c->failed = news->what == SPAWN_FAILED ? news->number : c->state == CHILD_STARTING ? EMFILE : 0;
 		c->state = CHILD_ENDED;
+		c->signal = c->failed || WIFEXITED(news->number) ? 0 : WTERMSIG(news->number);
 		c->status = WIFEXITED(news->number) ? WEXITSTATUS(news->number) : 128 + WTERMSIG(news->number);
 		ev_now_update(c->loop);
 		ev_timer_start(c->loop, &c->patience);

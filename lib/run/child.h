@@ -29,6 +29,7 @@ struct child {
 	struct spawn spawn;
 	enum child_state state;
 	int status; /* once it has ended */
+	int signal; /* that ended it, or 0 */
 	int failed; /* an errno: it could not even be started */
 	struct ev_loop *loop;
 	ev_timer patience; /* with those who hold its output although it has ended */

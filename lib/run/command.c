@@ -52,8 +52,13 @@ static bool is_word(const struct words *word, const char *text)
 	return word->left == strlen(text) && memcmp(word->at, text, word->left) == 0;
 }
 
-/* The guest whose id comes next; NULL with *${answer} set. */
-static struct guest *next_guest(struct service *v, struct words *w, json_t **answer)
+static bool is_ending(const struct guest *g)
+{
+	return g->reason || g->closing;
+}
+
+/* The guest whose id comes next, also one that is being sent away; NULL with *${answer} set. */
+static struct guest *any_guest(struct service *v, struct words *w, json_t **answer)
 {
 	struct words word = next_word(w);
 	struct guest *g = NULL;
@@ -69,9 +74,21 @@ static struct guest *next_guest(struct service *v, struct words *w, json_t **ans
 	}
 	if (word.left == 0)
 		*answer = command_error("which client? give its number");
-	else if (!(g = service_find(v, id)) || g->reason || g->closing)
+	else if (!(g = service_find(v, id)))
 		*answer = command_error("no such client");
 	return *answer ? NULL : g;
+}
+
+/* The same, but one that something can still be done with. */
+static struct guest *next_guest(struct service *v, struct words *w, json_t **answer)
+{
+	struct guest *g = any_guest(v, w, answer);
+
+	if (g && is_ending(g)) {
+		*answer = command_error("no such client");
+		g = NULL;
+	}
+	return g;
 }
 
 /* ---- messages ---- */
@@ -203,7 +220,7 @@ static json_t *run_stats(struct service *v, struct words *w)
 	if (w->left == 0)
 		figures = roster_totals(v);
 	else {
-		g = next_guest(v, w, &answer);
+		g = any_guest(v, w, &answer);
 		if (!g)
 			return answer;
 		figures = roster_guest(g);
@@ -217,8 +234,12 @@ static json_t *run_stats(struct service *v, struct words *w)
 static json_t *run_finish(struct service *v, struct words *w)
 {
 	json_t *answer;
-	struct guest *g = next_guest(v, w, &answer);
+	struct guest *g;
 
+	/* What is said to them is not ours to end. */
+	if (v->kind->no_stdio)
+		return command_error("clients of this service cannot be finished, only closed");
+	g = next_guest(v, w, &answer);
 	if (!g)
 		return answer;
 	service_leave(g);

@@ -275,7 +275,8 @@ void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owne
 struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
     size_t size, struct bufpool *pool, void (*changed)(struct conn *, void *), void *owner, struct error *e)
 {
-	struct conn *c = calloc(1, sizeof *c);
+	size_t peer_size = strlen(peer) + 1;
+	struct conn *c = calloc(1, sizeof *c + peer_size);
 	uint8_t *in;
 
 	if (c) {
@@ -293,7 +294,7 @@ struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const stru
 	c->loop = loop;
 	c->fd = fd;
 	c->timer_at = -1;
-	memcpy(c->peer, peer, strlen(peer) + 1);
+	memcpy(c->peer, peer, peer_size);
 	conn_own(c, changed, owner);
 	ev_io_init(&c->readable, on_readable, fd, EV_READ);
 	ev_io_init(&c->writable, on_writable, fd, EV_WRITE);

@@ -24,7 +24,6 @@ struct conn_limit;
 struct conn {
 	struct ev_loop *loop;
 	int fd;
-	char peer[ADDRESS_TEXTMAX]; /* the peer's address, for messages */
 	struct session session;
 	struct bufpool *pool; /* or NULL */
 	void *block;	      /* desk, in, out; NULL while the session rests */
@@ -39,6 +38,7 @@ struct conn {
 	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
 	void *owner;
+	char peer[]; /* the peer's address, for messages; there may be ten thousand of us, so no longer than it is */
 };
 
 /* Begin a session over ${fd} (then owned; errors close it too) with buffers of ${size}, from ${pool} if

@@ -21,22 +21,24 @@ int enrol_prepare(struct enrol *en, struct error *e)
 	return rc < 0 ? -1 : trust_known_prepare(en->path, &en->fresh, e);
 }
 
-/* The line that is there already may not be good any more. */
-static bool expired(const struct enrol *en, const uint8_t key[KEY_BYTES], unsigned *line)
+/* The line that is there already may not let it in again: what is wrong with it, or NULL. */
+static const char *useless(const struct enrol *en, const uint8_t key[KEY_BYTES], unsigned *line)
 {
 	struct error ignored = {0};
 	const struct trust_entry *entry = NULL;
 	struct trust_list list;
-	bool over = false;
+	const char *what = NULL;
 
 	if (trust_authorized_load(&list, en->path, &ignored) == 0)
 		entry = trust_authorized_find(&list, key);
-	if (entry && entry->rule.expires != 0 && time(NULL) >= entry->rule.expires) {
+	if (entry && rule_expired(&entry->rule))
+		what = "has expired";
+	else if (entry && rule_only_for(&entry->rule, en->serves))
+		what = "is only for something else";
+	if (what)
 		*line = entry->line;
-		over = true;
-	}
 	trust_free(&list);
-	return over;
+	return what;
 }
 
 static void comment_of(char out[KEYFILE_COMMENT_MAX])
@@ -52,6 +54,7 @@ static void store(struct enrol *en, struct conn *c, const struct key *k)
 {
 	char comment[KEYFILE_COMMENT_MAX], text[KEYTEXT_MAX], print[FINGERPRINT_MAX];
 	struct error e = {0};
+	const char *what;
 	unsigned line = 0;
 	int rc;
 
@@ -62,8 +65,9 @@ static void store(struct enrol *en, struct conn *c, const struct key *k)
 		log_error("%s: cannot remember the client's key: %s", c->peer, e.text);
 		return;
 	}
-	if (rc > 0 && expired(en, session_peer(&c->session)->key, &line)) {
-		log_warn("%s: the client's key is not remembered: it is there already and has expired (%s:%u)", c->peer, en->path, line);
+	what = rc > 0 ? useless(en, session_peer(&c->session)->key, &line) : NULL;
+	if (what) {
+		log_warn("%s: the client's key is not remembered: it is there already and %s (%s:%u)", c->peer, what, en->path, line);
 		return;
 	}
 	session_remembered(&c->session);

@@ -12,6 +12,7 @@
 struct enrol {
 	bool wanted;	  /* --remember */
 	const char *path; /* authorized_keys */
+	enum rule_service serves;
 	bool failed;	  /* it could not be written: for the exit status */
 	int fresh;	  /* by enrol_prepare(): a file that will get that name, or -1 if there is one */
 };

@@ -20,6 +20,17 @@
 #define LAST_MS 1000
 #define LOWEST_FD 2
 #define HIGHEST_FD 65535
+#define LIMITS_MAX 4
+#define PAUSE_SECONDS 1.
+
+/* Those that one limit has turned away since that was told last. */
+struct tally {
+	struct events *ev;
+	const char *limit;
+	char peer[ADDRESS_TEXTMAX]; /* the last of them */
+	uint64_t count;
+	ev_timer pause;
+};
 
 struct events {
 	struct ev_loop *loop;
@@ -29,6 +40,7 @@ struct events {
 	ev_io writable;
 	struct partial queue;
 	uint64_t lost;	 /* since the last one that was told */
+	struct tally tallies[LIMITS_MAX];
 	bool dead, told; /* nobody reads it any more; a failure was told */
 };
 
@@ -176,6 +188,89 @@ void events_failed(struct events *ev, const struct conn *c)
 	tell(ev, o);
 }
 
+static void tell_tally(struct tally *t)
+{
+	struct error e = {.code = ERROR_NETWORK};
+	json_t *o = new_event("turned_away");
+
+	json_object_set_new(o, "peer", jsontext(t->peer));
+	json_object_set_new(o, "count", json_integer((json_int_t)t->count));
+	add_outcome(o, t->limit, &e);
+	t->count = 0;
+	ev_timer_set(&t->pause, PAUSE_SECONDS, 0.);
+	ev_timer_start(t->ev->loop, &t->pause);
+	tell(t->ev, o);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct tally *t = w->data;
+
+	(void)loop;
+	(void)events;
+	if (t->count > 0)
+		tell_tally(t);
+}
+
+static struct tally *tally_of(struct events *ev, const char *limit)
+{
+	struct tally *t = ev->tallies;
+
+	while (t < ev->tallies + LIMITS_MAX - 1 && t->limit && strcmp(t->limit, limit) != 0)
+		t++;
+	if (!t->limit) {
+		t->ev = ev;
+		t->limit = limit;
+		ev_timer_init(&t->pause, on_pause_over, PAUSE_SECONDS, 0.);
+		t->pause.data = t;
+	}
+	return t;
+}
+
+void events_turned_away(struct events *ev, const char *limit, const char *peer)
+{
+	struct tally *t;
+
+	if (!ev)
+		return;
+	t = tally_of(ev, limit);
+	t->count++;
+	snprintf(t->peer, sizeof t->peer, "%s", peer);
+	if (!ev_is_active(&t->pause))
+		tell_tally(t);
+}
+
+static void end_tallies(struct events *ev)
+{
+	for (struct tally *t = ev->tallies; t < ev->tallies + LIMITS_MAX && t->limit; t++) {
+		if (t->count > 0)
+			tell_tally(t);
+		ev_timer_stop(ev->loop, &t->pause);
+	}
+}
+
+void events_command_ended(struct events *ev, const struct figures_who *w, int status, int signal, int failed)
+{
+	char reason[128];
+	json_t *o;
+
+	if (!ev)
+		return;
+	if (failed)
+		snprintf(reason, sizeof reason, "it cannot be run: %s", strerror(failed));
+	else if (signal)
+		snprintf(reason, sizeof reason, "signal %d (%s)", signal, strsignal(signal));
+	else
+		snprintf(reason, sizeof reason, "status %d", status);
+	o = new_event("command_ended");
+	json_object_set_new(o, "id", json_integer((json_int_t)w->id));
+	json_object_set_new(o, "name", w->label[0] != '\0' ? jsontext(w->label) : json_null());
+	json_object_set_new(o, "reason", jsontext(reason));
+	json_object_set_new(o, "exit_status", failed || signal ? json_null() : json_integer(status));
+	json_object_set_new(o, "signal", signal ? json_integer(signal) : json_null());
+	tell(ev, o);
+}
+
 void events_message(struct events *ev, const struct figures_who *w, size_t size)
 {
 	json_t *o;
@@ -312,6 +407,7 @@ void events_close(struct events *ev, const struct figures_total *total, uint64_t
 
 	if (!ev)
 		return;
+	end_tallies(ev);
 	taken = flush_last(ev);
 	o = new_event("end");
 	json_object_set_new(o, "status", json_integer(status));

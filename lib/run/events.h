@@ -28,6 +28,12 @@ void events_listening(struct events *ev, const struct socket_listeners *at, cons
 void events_connect(struct events *ev, const struct figures_who *w);
 /* A connection that never became a session: its error says why. */
 void events_failed(struct events *ev, const struct conn *c);
+/* A connection that was not even listened to, because of a limit (constant text). Who floods us must not flood
+ * our reader: each limit is told at most once a second, with the number of those. */
+void events_turned_away(struct events *ev, const char *limit, const char *peer);
+/* The command of this client has ended: with a status, or by a signal (else 0); or (${failed}, an errno) it could not
+ * even be started. */
+void events_command_ended(struct events *ev, const struct figures_who *w, int status, int signal, int failed);
 /* A message of ${size} bytes came from it. */
 void events_message(struct events *ev, const struct figures_who *w, size_t size);
 /* ${reason}: why it was sent away, or NULL; ${missed}: messages that were dropped because it was too slow,

@@ -7,6 +7,7 @@
 #include "child.h"
 #include "log.h"
 #include "pump.h"
+#include "roster.h"
 
 /* Behind one guest. */
 struct run {
@@ -22,12 +23,9 @@ static unsigned long long id_of(const struct guest *g)
 	return (unsigned long long)g->id;
 }
 
-int exec_line(const char **line, const struct trust_entry *entry, struct error *e)
+const char *exec_line(const struct trust_entry *entry)
 {
-	*line = entry ? entry->rule.command : NULL;
-	if (entry && entry->rule.forward && !*line)
-		return error_set(e, ERROR_AUTH, BLAME_PEER, "its key is only for a backend (forward=)");
-	return 0;
+	return entry ? entry->rule.command : NULL;
 }
 
 /* ---- the command ---- */
@@ -43,11 +41,20 @@ static void begin(struct run *r)
 	r->pumping = true;
 }
 
+static void tell_end(const struct guest *g, const struct child *c)
+{
+	struct figures_who who = roster_who(g);
+
+	events_command_ended(g->service->hosting.events, &who, c->status, c->signal, c->failed);
+}
+
 static void on_child(struct child *c, void *owner)
 {
 	struct run *r = owner;
 	struct guest *g = r->guest;
 
+	if (c->state == CHILD_ENDED && !c->over)
+		tell_end(g, c);
 	if (c->state == CHILD_RUNNING && !r->pumping)
 		begin(r);
 	else if (c->failed) {
@@ -76,17 +83,13 @@ static void confine(const struct service *v, struct sandbox_needs *needs)
 
 static int open_run(struct guest *g, struct error *e)
 {
-	struct run *r;
-	const char *line;
+	struct run *r = calloc(1, sizeof *r);
 
-	if (exec_line(&line, g->entry, e) < 0)
-		return -1;
-	r = calloc(1, sizeof *r);
 	if (!r)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 	r->guest = g;
 	g->place = r;
-	if (child_start(&r->child, g->service->o->spawner, line, g->conn, g->label, on_child, r, e) == 0)
+	if (child_start(&r->child, g->service->o->spawner, exec_line(g->entry), g->conn, g->label, on_child, r, e) == 0)
 		return 0;
 	free(r);
 	g->place = NULL;

@@ -11,8 +11,7 @@
 
 extern const struct service_kind exec_kind;
 
-/* The command line that a key's own rule has for it, NULL for the usual command; -1 with ${e} set if the key may run
- * none. ${entry} may be NULL. */
-int exec_line(const char **line, const struct trust_entry *entry, struct error *e);
+/* The command line that a key's own rule has for it, NULL for the usual command. ${entry} may be NULL. */
+const char *exec_line(const struct trust_entry *entry);
 
 #endif

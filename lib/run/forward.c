@@ -140,20 +140,16 @@ static struct route *add_route(const struct service *v, const char *text, const 
 static struct dial_target *target_of(const struct guest *g, struct error *e)
 {
 	struct routes *r = g->service->place;
-	const struct rule *rule = g->entry ? &g->entry->rule : NULL;
+	const char *own = g->entry ? g->entry->rule.forward : NULL;
 	bool open = g->service->o->stream.sandbox == SANDBOX_OFF;
 	struct route *route;
 
-	if (rule && rule->command && !rule->forward) {
-		error_set(e, ERROR_AUTH, BLAME_PEER, "its key is only for a command (command=)");
-		return NULL;
-	}
-	if (!rule || !rule->forward)
+	if (!own)
 		return &r->main;
-	route = find_route(r, rule->forward);
+	route = find_route(r, own);
 	/* The file of keys has been read anew. */
 	if (!route)
-		route = add_route(g->service, rule->forward, open ? &g->service->o->socket : &r->numeric, e);
+		route = add_route(g->service, own, open ? &g->service->o->socket : &r->numeric, e);
 	return route ? &route->target : NULL;
 }
 

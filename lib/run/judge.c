@@ -231,6 +231,20 @@ const char *judge_server_ready(struct judge_server *j, const struct session_peer
 	return NULL;
 }
 
+/* A key that is in the list: do its options let it in here and now? */
+static const char *verdict_rule(const struct judge_client *j, const struct trust_entry *entry, char why[JUDGE_TEXTMAX])
+{
+	const char *only = rule_only_for(&entry->rule, j->serves);
+
+	if (rule_expired(&entry->rule))
+		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);
+	else if (only)
+		snprintf(why, JUDGE_TEXTMAX, "the client's key is only for %s (%s:%u, %s)", only, j->path, entry->line, entry->label);
+	else
+		return NULL;
+	return why;
+}
+
 const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,
     bool is_25519, char why[JUDGE_TEXTMAX])
 {
@@ -240,12 +254,8 @@ const char *judge_client_verdict(const struct judge_client *j, const struct sess
 	if (j->everyone)
 		return NULL;
 	entry = peer->has_key && is_25519 ? trust_authorized_find(&j->list, peer->key) : NULL;
-	if (entry && !rule_expired(&entry->rule))
-		return NULL;
-	if (entry) {
-		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);
-		return why;
-	}
+	if (entry)
+		return verdict_rule(j, entry, why);
 	judge_peer_text(peer, is_25519, text);
 	if (!peer->has_key || !is_25519)
 		snprintf(why, JUDGE_TEXTMAX, "the client shows %s in this protocol, %s wants one", text, j->path);

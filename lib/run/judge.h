@@ -66,10 +66,12 @@ void judge_server_free(struct judge_server *j);
 
 struct judge_client {
 	bool everyone; /* no list: anyone may connect */
+	enum rule_service serves;
 	struct trust_list list;
 	const char *path;
 };
 
+/* NULL if the client may have what is served, else why not (in ${why}; with file and line, so not for the client). */
 const char *judge_client_verdict(const struct judge_client *j, const struct session_peer *peer,
     bool is_25519, char why[JUDGE_TEXTMAX]);
 

@@ -126,6 +126,8 @@ static void on_child(struct child *child, void *owner)
 	struct listener *l = owner;
 	struct conn *c = l->waiting;
 
+	if (child->state == CHILD_ENDED && !child->over)
+		events_command_ended(l->hosting.events, &l->who, child->status, child->signal, child->failed);
 	if (child->failed)
 		cannot_run(l, ERROR_IO, strerror(child->failed));
 	else if (child->state == CHILD_RUNNING) {
@@ -140,12 +142,10 @@ static void on_child(struct child *child, void *owner)
 static void run_command(struct listener *l, struct conn *c, const struct trust_entry *entry)
 {
 	struct error e = {0};
-	const char *line;
 
 	l->waiting = c;
 	conn_own(c, on_waiting, l);
-	if (exec_line(&line, entry, &e) < 0 ||
-	    child_start(&l->child, l->o->spawner, line, c, entry ? entry->label : "", on_child, l, &e) < 0)
+	if (child_start(&l->child, l->o->spawner, exec_line(entry), c, entry ? entry->label : "", on_child, l, &e) < 0)
 		cannot_run(l, e.code, e.text);
 }
 
@@ -370,7 +370,7 @@ static void account(struct listener *l, int status)
 int listener_run(const struct listener_options *o)
 {
 	struct listener l = {.o = o, .loop = ev_default_loop(EVFLAG_NOENV), .began = clock_ms(),
-	    .enrol = {.wanted = o->remember, .path = o->judge.path, .fresh = -1}};
+	    .enrol = {.wanted = o->remember, .path = o->judge.path, .serves = o->judge.serves, .fresh = -1}};
 	struct error e = {0};
 	int status;
 

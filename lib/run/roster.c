@@ -17,6 +17,7 @@ static void add_guest(json_t *o, const struct guest *g)
 
 	figures_add_who(o, &w);
 	figures_add_counts(o, &w);
+	json_object_set_new(o, "ending", g->reason ? json_string(g->reason) : g->closing ? json_string(SERVICE_CLOSED) : json_null());
 	json_object_set_new(o, "rtt_ms", rtt > 0 ? json_real(rtt) : json_null());
 	if (g->service->kind->missed)
 		json_object_set_new(o, "messages_dropped", json_integer((json_int_t)g->service->kind->missed(g)));
@@ -56,6 +57,7 @@ static void add_totals(json_t *o, const struct service *v)
 	json_object_set_new(o, "clients_total", json_integer((json_int_t)v->next_id));
 	json_object_set_new(o, "handshakes", json_integer(v->server.pending_count));
 	json_object_set_new(o, "handshakes_failed", json_integer((json_int_t)v->failed));
+	json_object_set_new(o, "turned_away", json_integer((json_int_t)v->turned_away));
 	figures_add_total(o, &sum, clock_ms() - v->since);
 }
 

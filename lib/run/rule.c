@@ -182,6 +182,15 @@ ssize_t rule_parse(struct rule *r, const char *text, size_t len, const char **wh
 	return -1;
 }
 
+const char *rule_only_for(const struct rule *r, enum rule_service wanted)
+{
+	if (!r->command && !r->forward)
+		return NULL;
+	if ((wanted == RULE_COMMANDS && r->command) || (wanted == RULE_BACKENDS && r->forward))
+		return NULL;
+	return !r->forward ? "a command" : !r->command ? "a backend" : "a command or a backend";
+}
+
 bool rule_expired(const struct rule *r)
 {
 	return r->expires > 0 && time(NULL) >= r->expires;

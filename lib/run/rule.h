@@ -26,6 +26,16 @@ struct rule {
  * with something else), -1 with *${why}. rule_free() what it filled. */
 ssize_t rule_parse(struct rule *r, const char *text, size_t len, const char **why);
 
+enum rule_service {
+	RULE_STDIO = 0, /* standard input and output, messages */
+	RULE_COMMANDS,
+	RULE_BACKENDS,
+};
+
+/* A key with command= or forward= is for that only. NULL if it may have this service, else (for people) what it is
+ * for. */
+const char *rule_only_for(const struct rule *r, enum rule_service wanted);
+
 /* Has its time come, by the system's clock? */
 bool rule_expired(const struct rule *r);
 

@@ -80,6 +80,20 @@ static void on_changed(struct conn *c, void *owner)
 	}
 }
 
+void server_judge_again(struct server *srv)
+{
+	/* (From the end: who is refused may be gone at once, and the last one takes its place.) */
+	for (int i = srv->pending_count - 1; i >= 0; i--) {
+		struct conn *c = srv->pending[i];
+		const char *refusal = c->session.judged ? srv->hooks.judge(srv, c) : NULL;
+
+		if (!refusal)
+			continue;
+		session_abort(&c->session, CLOSE_UNAUTHORIZED, ERROR_AUTH, refusal);
+		conn_update(c);
+	}
+}
+
 static bool silent(const struct conn *c)
 {
 	return !session_heard(&c->session) && clock_ms() - c->session.started >= SILENT_MS;
@@ -152,6 +166,8 @@ static bool let_in(struct server *srv, int fd, const char *peer, const struct ip
 		return true;
 	}
 	log_info(1, "%s: turned away: %s", peer, limit);
+	if (srv->hooks.turned_away)
+		srv->hooks.turned_away(srv, peer, limit);
 	if (srv->config.wire == &wire_vault1)
 		(void)!send(fd, busy, sizeof busy, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);

@@ -28,6 +28,8 @@ struct server_hooks {
 	const char *(*full)(struct server *srv, struct conn *c);
 	/* A client is ready (not a probe). The conn is the callee's now. */
 	void (*ready)(struct server *srv, struct conn *c);
+	/* A connection was closed unheard, because this limit (constant text) is reached. May be NULL. */
+	void (*turned_away)(struct server *srv, const char *peer, const char *limit);
 	/* A connection ended without becoming a session. Its error is in the conn, which is freed after. */
 	void (*failed)(struct server *srv, struct conn *c);
 };
@@ -56,6 +58,9 @@ int server_start(struct server *srv, struct error *e);
 
 /* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
 void server_stop(struct server *srv);
+
+/* The rules have changed: who has had a good verdict, but is not ready yet, gets another one. */
+void server_judge_again(struct server *srv);
 
 /* A connection that was handed over has ended: it no longer counts for its address. */
 void server_left(struct server *srv, const struct conn *c);

@@ -1,6 +1,5 @@
 #include "service.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +9,6 @@
 #include "log.h"
 #include "privileges.h"
 #include "roster.h"
-
-#define HURRY_MS 1000
 
 /* ---- guests ---- */
 
@@ -84,7 +81,7 @@ static void leave(struct guest *g)
 
 static void consider_end(struct service *v)
 {
-	bool over = v->kind->over && v->kind->over(v);
+	bool over = v->kind->over && v->kind->over(v) && !v->failing;
 
 	if (over || (v->draining && v->count == 0))
 		ev_break(v->loop, EVBREAK_ALL);
@@ -111,7 +108,7 @@ static void step(struct guest *g)
 	if (g->service->kind->step(g))
 		remove_guest(g);
 	else if (g->closing && !g->reason)
-		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "closed by the control socket");
+		service_send_away(g, CLOSE_SHUTDOWN, ERROR_TRUNCATED, SERVICE_CLOSED);
 }
 
 static void on_changed(struct conn *c, void *owner)
@@ -235,6 +232,14 @@ static void on_ready(struct server *srv, struct conn *c)
 	service_soon(g);
 }
 
+static void on_turned_away(struct server *srv, const char *peer, const char *limit)
+{
+	struct service *v = srv->owner;
+
+	v->turned_away++;
+	events_turned_away(v->hosting.events, limit, peer);
+}
+
 static void on_failed(struct server *srv, struct conn *c)
 {
 	const struct error *e = session_error(&c->session);
@@ -246,98 +251,6 @@ static void on_failed(struct server *srv, struct conn *c)
 		log_warn("%s: %s", c->peer, e->text);
 	else
 		log_info(1, "%s: %s", c->peer, e->text);
-}
-
-/* ---- the end ---- */
-
-static void cut_all(struct service *v)
-{
-	for (struct guest *g = v->first; g; g = g->next) {
-		conn_wake(g->conn);
-		session_hurry(&g->conn->session, HURRY_MS);
-		session_abort(&g->conn->session, CLOSE_SHUTDOWN, ERROR_TRUNCATED, "shut down");
-		v->cut |= session_error(&g->conn->session)->code != ERROR_OK;
-		if (!g->reason)
-			g->reason = "shut down";
-		conn_update(g->conn);
-		service_soon(g);
-	}
-}
-
-static void on_drained(struct ev_loop *loop, ev_timer *w, int events)
-{
-	(void)loop;
-	(void)events;
-	cut_all(w->data);
-}
-
-void service_close(struct guest *g)
-{
-	g->closing = true;
-	service_soon(g);
-}
-
-void service_leave(struct guest *g)
-{
-	if (g->leaving)
-		return;
-	g->leaving = true;
-	if (g->service->kind->leave)
-		g->service->kind->leave(g);
-	service_soon(g);
-}
-
-void service_drain(struct service *v)
-{
-	if (v->draining)
-		return;
-	v->draining = true;
-	hosting_stopping(&v->hosting, v->signal ? strsignal(v->signal) : "asked for by the control socket", v->count);
-	server_stop(&v->server);
-	for (struct guest *g = v->first; g; g = g->next)
-		service_leave(g);
-	if (v->o->drain_ms > 0) {
-		ev_timer_set(&v->drain_timer, (double)v->o->drain_ms / 1000, 0.);
-		ev_timer_start(v->loop, &v->drain_timer);
-	}
-}
-
-/* Without a terminal, a hang-up means that files have changed. */
-static bool means_reload(const struct service *v, int number)
-{
-	return number == SIGHUP && !v->stream.ep->interactive;
-}
-
-/* The first one lets sessions finish for a while, the second closes them, a third just leaves. */
-static void on_signal(int number, void *owner)
-{
-	struct service *v = owner;
-	struct error e = {0};
-
-	if (means_reload(v, number)) {
-		(void)service_reload(v, &e);
-		return;
-	}
-	if (v->signal == 0) {
-		log_info(1, "shutting down: %lld sessions may finish, another signal ends them now", (long long)v->count);
-		v->signal = number;
-		service_drain(v);
-	} else if (!v->cut) {
-		ev_timer_stop(v->loop, &v->drain_timer);
-		cut_all(v);
-		v->cut = true;
-	} else
-		ev_break(v->loop, EVBREAK_ALL);
-	v->signal = number;
-}
-
-static int outcome(const struct service *v)
-{
-	if (v->kind->over && v->kind->over((struct service *)v))
-		return v->kind->status((struct service *)v);
-	if (v->cut || (v->signal && v->signal != SIGTERM))
-		return 128 + (v->signal ? v->signal : SIGTERM);
-	return 0;
 }
 
 /* ---- set-up ---- */
@@ -388,7 +301,8 @@ static int setup(struct service *v, struct error *e)
 	srv->max_per_ip = o->max_per_ip;
 	rate_init(&srv->handshakes, (uint64_t)o->handshake_rate, (uint64_t)o->handshake_rate, clock_ms());
 	srv->buffers = CONN_WORKBUF;
-	srv->hooks = (struct server_hooks){.judge = judge, .full = full, .ready = on_ready, .failed = on_failed};
+	srv->hooks = (struct server_hooks){
+	    .judge = judge, .full = full, .ready = on_ready, .turned_away = on_turned_away, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
 	if (stream_open(&v->stream, v->loop, &o->stream, v->kind->no_stdio, e) < 0 || stream_config(&v->stream, &srv->config, e) < 0)
@@ -401,14 +315,13 @@ static int setup(struct service *v, struct error *e)
 	if (hosting_open(&v->hosting, v->loop, o, &srv->listeners, e) < 0)
 		return -1;
 	ev_prepare_init(&v->prepare, on_prepare);
-	ev_timer_init(&v->drain_timer, on_drained, 0., 0.);
-	v->prepare.data = v->drain_timer.data = v;
+	v->prepare.data = v;
 	ev_prepare_start(v->loop, &v->prepare);
 	if (v->kind->start && v->kind->start(v, e) < 0)
 		return -1;
 	if (server_start(srv, e) < 0 || open_control(v, e) < 0)
 		return -1;
-	signals_start(&v->signals, v->loop, on_signal, v);
+	signals_start(&v->signals, v->loop, service_signal, v);
 	if (settle(v, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
@@ -429,7 +342,7 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		status = error_status(e.code);
 	} else {
 		ev_run(v.loop, 0);
-		status = outcome(&v);
+		status = service_outcome(&v);
 		signals_stop(&v.signals);
 	}
 	for (struct guest *g = v.first, *next = NULL; g && (next = g->next, true); g = next)

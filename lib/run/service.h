@@ -34,7 +34,7 @@ struct guest {
 	const char *reason; /* constant text: why it was sent away; NULL if it was not */
 	void *place;	   /* what its kind of service keeps for it */
 	bool leaving;	   /* was told to finish */
-	bool closing;	   /* will be sent away after its next step */
+	bool closing;	   /* will be sent away after its next step, see SERVICE_CLOSED */
 	bool soon;	   /* will be stepped before the loop sleeps */
 	struct guest *soon_next;
 };
@@ -84,6 +84,7 @@ struct service {
 	int64_t since;		   /* clock_ms() at the start */
 	struct figures_total gone; /* of guests that have left */
 	uint64_t failed;	   /* handshakes */
+	uint64_t turned_away;	   /* connections, by --max-per-ip and --handshake-rate */
 	struct guest *first, *last;
 	uint64_t next_id;
 	int64_t count;
@@ -91,7 +92,10 @@ struct service {
 	ev_prepare prepare;
 	ev_timer drain_timer;
 	int signal;
-	bool draining, cut;
+	bool draining;
+	bool failing; /* it cannot go on, see service_fail() */
+	bool hurried; /* sessions were told to end */
+	bool cut;     /* and one of them was not complete */
 	void *place; /* what the kind of service keeps */
 };
 
@@ -106,7 +110,9 @@ struct guest *service_find(struct service *v, uint64_t id);
 /* End a guest's session for a reason (constant text, for people and events). */
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason);
 
-/* End a guest's session, after what can be sent at once has been sent. */
+#define SERVICE_CLOSED "closed by the control socket"
+
+/* End a guest's session for that reason, after what can be sent at once has been sent. */
 void service_close(struct guest *g);
 
 /* Let it finish by itself: what waits for it is still sent. */
@@ -117,5 +123,17 @@ int service_reload(struct service *v, struct error *e);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);
+
+/* It cannot go on, for this reason (constant text): all guests are sent away, and the service is over when they have
+ * been told that, or in a second. (Its kind's over() says how it ended.) */
+void service_fail(struct service *v, enum session_close code, enum error_code error, const char *reason);
+
+/* ---- private: what service.c has from service_end.c ---- */
+
+/* For signals_start(); ${owner} is the service. */
+void service_signal(int number, void *owner);
+
+/* The exit status, when the loop has ended. */
+int service_outcome(struct service *v);
 
 #endif

@@ -18,6 +18,7 @@ static int read_again(struct service *v, struct error *e)
 	}
 	trust_free(&v->judge.list);
 	v->judge.list = fresh;
+	server_judge_again(&v->server);
 	log_info(1, "%s: %zu keys", v->judge.path, fresh.count);
 	return 0;
 }

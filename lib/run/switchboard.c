@@ -43,10 +43,6 @@ static void stop(struct service *v)
 
 static int open_seat(struct guest *g, struct error *e)
 {
-	/* A key that is for one thing only is for no other. */
-	if (g->entry && (g->entry->rule.command || g->entry->rule.forward))
-		return error_set(e, ERROR_AUTH, BLAME_PEER, "its key is only for %s (authorized_keys line %u)",
-		    g->entry->rule.command ? "a command" : "a backend", g->entry->line);
 	g->place = calloc(1, sizeof(struct seat));
 	return g->place ? 0 : error_set(e, ERROR_IO, BLAME_LOCAL, "out of memory");
 }
@@ -73,13 +69,14 @@ static bool step(struct guest *g)
 	struct session *session = &g->conn->session;
 	struct seat *s = g->place;
 
-	if (!s)
-		return true;
-	board_take(g, s);
-	board_send(g, s);
+	/* Without a seat it has been sent away, which it must still be told. */
+	if (s) {
+		board_take(g, s);
+		board_send(g, s);
+	}
 	conn_update(g->conn);
 	/* What was sent has made room; fairly, after the others. */
-	if ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g)))
+	if (s && ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g))))
 		service_soon(g);
 	return (session_state(session) & SESSION_CLOSED) != 0;
 }

@@ -67,15 +67,12 @@ bool udp_judge_prepare(struct udp_judge *j)
 	return any && access(j->known_hosts, F_OK) == 0;
 }
 
-static bool listed(const struct udp_judge *j, const struct key *k, const uint8_t x25519[KEY_BYTES])
+static bool pinned(const struct udp_judge *j, const struct key *k)
 {
-	const struct trust_entry *entry;
-
 	for (size_t i = 0; i < j->pin_count; i++)
 		if (j->pins[i].form == KEY_PUBLIC && secret_equal(j->pins[i].bytes, k->bytes, KEY_BYTES))
 			return true;
-	entry = j->has_list ? trust_authorized_find(&j->list, x25519) : NULL;
-	return entry && !rule_expired(&entry->rule);
+	return false;
 }
 
 static bool key_of(const struct peer *p, struct key *k, uint8_t x25519[KEY_BYTES])
@@ -168,10 +165,35 @@ static bool accept_stranger(struct udp_judge *j, const struct peer *p, const str
 	return true;
 }
 
+/* One of whom nothing is said on the command line but, perhaps, a name. */
+static bool accept_unlisted(struct udp_judge *j, const struct peer *p, const struct key *k, const uint8_t x25519[KEY_BYTES])
+{
+	char text[KEYTEXT_MAX], why[KEYTEXT_MAX + 160];
+
+	if (j->explicit) {
+		snprintf(why, sizeof why, "its key is not the one that was asked for: %s", udp_judge_text(p, text));
+		return refuse(j, p, why);
+	}
+	if (p->name >= 0 && (size_t)p->name < j->server_count)
+		return accept_named(j, p, k, x25519);
+	return accept_stranger(j, p, k);
+}
+
+/* A key that is only for something else is refused whatever known_hosts and --trust say. */
+static bool refuse_limited(struct udp_judge *j, const struct peer *p, const struct trust_entry *entry, const char *only)
+{
+	char why[JUDGE_TEXTMAX];
+
+	snprintf(why, sizeof why, "its key is only for %s (%s:%u)", only, j->authorized, entry->line);
+	return refuse(j, p, why);
+}
+
 bool udp_judge_accept(struct udp_judge *j, const struct peer *p)
 {
+	const struct trust_entry *entry;
 	uint8_t x25519[KEY_BYTES];
-	char text[KEYTEXT_MAX], why[KEYTEXT_MAX + 160], at[ADDRESS_TEXTMAX];
+	char at[ADDRESS_TEXTMAX];
+	const char *only;
 	struct key k;
 
 	if (p->kind == PEER_V1) {
@@ -182,15 +204,13 @@ bool udp_judge_accept(struct udp_judge *j, const struct peer *p)
 	}
 	if (!key_of(p, &k, x25519))
 		return refuse(j, p, "its identity is no key");
-	if (listed(j, &k, x25519))
+	if (pinned(j, &k))
 		return true;
-	if (j->explicit) {
-		snprintf(why, sizeof why, "its key is not the one that was asked for: %s", udp_judge_text(p, text));
-		return refuse(j, p, why);
-	}
-	if (p->name >= 0 && (size_t)p->name < j->server_count)
-		return accept_named(j, p, &k, x25519);
-	return accept_stranger(j, p, &k);
+	entry = j->has_list ? trust_authorized_find(&j->list, x25519) : NULL;
+	only = entry ? rule_only_for(&entry->rule, RULE_STDIO) : NULL;
+	if (only)
+		return refuse_limited(j, p, entry, only);
+	return (entry && !rule_expired(&entry->rule)) || accept_unlisted(j, p, &k, x25519);
 }
 
 void udp_judge_free(struct udp_judge *j)

@@ -291,7 +291,8 @@ static inline bool move_output(struct side *a)
 			if (!a->got)
 				abort();
 		}
-		memcpy(a->got + a->got_len, iov[i].iov_base, n);
+		if (n > 0)
+			memcpy(a->got + a->got_len, iov[i].iov_base, n);
 		a->got_len += n;
 		done += n;
 	}

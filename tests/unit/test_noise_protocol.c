@@ -301,6 +301,16 @@ static void test_message_lengths(void)
 	CHECK_INT(message_len("Noise_IXpsk0_25519_ChaChaPoly_SHA256", 0), 32 + 32 + 16 + 16);
 }
 
+/* A session keeps the name, and there may be very many sessions. */
+static void test_longest_name(void)
+{
+	static const char name[] = "Noise_X1X1psk0+psk1+psk2+psk3_25519_ChaChaPoly_BLAKE2b";
+	static const char longer[] = "Noise_XXfallback+psk0+psk1+psk2+psk3_25519_ChaChaPoly_BLAKE2b";
+
+	CHECK_INT(parse(name), NOISE_OK);
+	CHECK(sizeof longer - 1 < NOISE_MAXNAME);
+}
+
 static void test_strerror(void)
 {
 	for (int e = NOISE_E_LIBRARY; e <= NOISE_OK; e++)
@@ -320,6 +330,7 @@ int main(void)
 	RUN(test_what_patterns_need);
 	RUN(test_who_is_proven);
 	RUN(test_message_lengths);
+	RUN(test_longest_name);
 	RUN(test_strerror);
 	UNIT_DONE();
 }

@@ -85,11 +85,32 @@ static void test_cut(void)
 	}
 }
 
+static void test_only_for(void)
+{
+	static const struct {
+		const char *text;
+		bool stdio, commands, backends;
+	} cases[] = {{"rate=1,max-clients=1,expires=2027-01-31", true, true, true}, {"command=a", false, true, false},
+	    {"forward=a", false, false, true}, {"rate=1,command=a,forward=b", false, true, true}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rule r;
+		const char *why = "";
+
+		CHECK(parse(&r, cases[i].text, &why) > 0);
+		CHECK_INT(!rule_only_for(&r, RULE_STDIO), cases[i].stdio);
+		CHECK_INT(!rule_only_for(&r, RULE_COMMANDS), cases[i].commands);
+		CHECK_INT(!rule_only_for(&r, RULE_BACKENDS), cases[i].backends);
+		rule_free(&r);
+	}
+}
+
 int main(void)
 {
 	RUN(test_none);
 	RUN(test_all);
 	RUN(test_wrong);
 	RUN(test_cut);
+	RUN(test_only_for);
 	UNIT_DONE();
 }
