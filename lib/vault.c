@@ -93,16 +93,16 @@ failed:
 	return NULL;
 }
 
-void vault_interfaces_free(struct vault_interfaces *public)
+void vault_interfaces_free(struct vault_interfaces *s)
 {
-	struct snapshot *s = (struct snapshot *)public;
+	struct snapshot *whole = (struct snapshot *)s;
 
-	if (!s)
+	if (!whole)
 		return;
-	ifaces_free(&s->all);
-	free(s->list);
-	free(s->addresses);
-	free(s);
+	ifaces_free(&whole->all);
+	free(whole->list);
+	free(whole->addresses);
+	free(whole);
 }
 
 uint32_t vault_interfaces_mtu(const struct vault_interfaces *s)
@@ -110,13 +110,13 @@ uint32_t vault_interfaces_mtu(const struct vault_interfaces *s)
 	return ifaces_smallest_mtu(&((const struct snapshot *)s)->all);
 }
 
-const struct vault_address *vault_interfaces_primary(const struct vault_interfaces *public, int family)
+const struct vault_address *vault_interfaces_primary(const struct vault_interfaces *s, int family)
 {
-	const struct snapshot *s = (const struct snapshot *)public;
+	const struct snapshot *whole = (const struct snapshot *)s;
 	const struct iface *owner = NULL;
-	const struct iface_address *a = ifaces_primary(&s->all, family, &owner);
+	const struct iface_address *a = ifaces_primary(&whole->all, family, &owner);
 
-	return a ? &s->list[owner - s->all.list].addresses[a - owner->addresses] : NULL;
+	return a ? &whole->list[owner - whole->all.list].addresses[a - owner->addresses] : NULL;
 }
 
 /* ---- routes ---- */

@@ -121,7 +121,7 @@ talked() { is '.peer.state == "talked" and .peer.key == "'"${KEY_OF[b]}"'" and (
 # next_door: without a router, for what is about keys.
 next_door() {
 	netns a b
-	cable a x b y "${1:-1400}"
+	cable a x b y 1400
 	address a x 10.2.0.2/24
 	address b y 10.2.0.1/24
 }

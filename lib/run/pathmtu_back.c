@@ -67,6 +67,15 @@ static int try_back(struct finder *f, struct pathsearch *s, uint32_t size)
 	return 0;
 }
 
+/* What was lost by accident arrives now. */
+static bool by_accident(struct finder *f, struct pathsearch *s)
+{
+	for (int i = 0; i < FINDER_TRIES && !finder_spent(f); i++)
+		if (ask_size(f, s, s->high))
+			return true;
+	return false;
+}
+
 static void by_vault(struct finder *f)
 {
 	struct pathmtu *p = f->p;
@@ -83,8 +92,7 @@ static void by_vault(struct finder *f)
 	do {
 		while ((size = pathsearch_next(&s)) != 0 && try_back(f, &s, size) == 0)
 			;
-		/* If it was lost by accident, it arrives now. */
-	} while (size == 0 && s.vanished && (ask_size(f, &s, s.high) || ask_size(f, &s, s.high)));
+	} while (size == 0 && s.vanished && by_accident(f, &s));
 	p->back = s.low;
 	p->back_exact = pathsearch_exact(&s) && s.low <= f->peer_most && s.low < finder_vault_most(f);
 	p->back_hole = s.vanished;
