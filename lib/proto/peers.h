@@ -116,6 +116,9 @@ struct peer {
 	int64_t heard_at, born_at, up_at, gone_at, replaced_at;
 	int64_t knock_at, refresh_at, ping_at, probe_at, end_at;
 	int64_t knock_ms;
+	/* upstream: our key is told in clear until, it is asked for its own, its key was questioned */
+	int64_t tell_until, solicit_at, solicit_ms, doubt_at;
+	bool recalled; /* its keys are from an earlier run, and nothing has proved them yet */
 	int64_t rtt_us; /* smoothed, 0: unknown */
 
 	/* ---- flow: what a receiver's buffer surely holds ---- */
@@ -146,7 +149,8 @@ struct peers {
 	size_t count, used; /* those from [used] on never were used */
 	struct peer *last;  /* found last by address: datagrams come in rows */
 	unsigned last_id;
-	uint64_t lost; /* by peers whose slots were given to others */
+	uint64_t lost; /* by peers whose slots were given up, */
+	struct peer_counters gone; /* and what else was counted there */
 };
 
 bool address_same(const struct udp_address *a, const struct udp_address *b);
@@ -157,6 +161,8 @@ bool address_same_host(const struct udp_address *a, const struct udp_address *b)
 struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t now, const struct rng *rng);
 
 /* Wipe a slot. */
+/* The same, and what it has counted is added to that of the others. */
+void peers_retire(struct peers *t, struct peer *p);
 void peers_free(struct peer *p);
 
 /* Lookups; NULL if there is none. Those that are gone are only found by identity. */

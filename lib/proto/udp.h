@@ -68,6 +68,7 @@ enum udp_event {
 	UDP_EVENT_CONFIRMED, /* it answered our end */
 	UDP_EVENT_BYE,	 /* it left */
 	UDP_EVENT_PROBED, /* it answered a probe: p->probed */
+	UDP_EVENT_SOLICIT, /* udp_solicitation() is to be sent, from a new port */
 };
 
 struct udp_hooks {
@@ -81,10 +82,20 @@ struct udp_hooks {
 	void *owner;
 };
 
+/* The keys of an upstream peer, from an earlier run. */
+struct udp_kept {
+	struct udp_address at;
+	uint8_t enc[32], sign[32];
+	int64_t tried_at; /* the engine's */
+};
+
 struct udp_config {
 	uint8_t sign_secret[64]; /* Ed25519: seed and public key */
 	bool throwaway;
 	bool v1, opportunistic, padding, strangers;
+	bool solicit;		 /* ask upstream peers for their keys */
+	struct udp_kept *kept;	 /* the caller's, as long as the engine lives */
+	size_t kept_count;
 	int level;		 /* zstd; 0: compress only what would not fit otherwise */
 	int64_t lifetime_ms, max_age_ms, skew_ms;
 	uint64_t rate_limit;	 /* datagrams a second from one peer, 0: none */
@@ -191,6 +202,10 @@ void udp_too_large(struct udp *u, struct peer *p, size_t limit);
 /* A key message for everybody on the local network, to be answered by nobody. Its length, or 0. */
 size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap);
 
+/* What asks an upstream peer for its key, or (if that is known) to show that it has ours; the answer comes to ${port}, which
+ * it must not know yet, and is for udp_receive(). ${out} has UDP_KEY_SIZE + 1 bytes. Its length, or 0. */
+size_t udp_solicitation(struct udp *u, struct peer *p, uint16_t port, uint8_t *out);
+
 /* All that we had to say to ${p} was said: tell it how much that was. */
 void udp_end(struct udp *u, struct peer *p);
 
@@ -212,9 +227,24 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 /* Our key message to ${p}: in clear (native or upstream's form), or in a box. */
 void udp_send_key(struct udp *u, struct peer *p, bool clear);
 void udp_keys_tick(struct udp *u, struct peer *p);
+/* The slot for an identity that has none: the one that waits for it at this address, or a new one, or NULL. */
+struct peer *udp_place_for(struct udp *u, const struct udp_address *at);
+/* Policy, once for an identity. A slot that was made for it is given up again. */
+bool udp_welcome(struct udp *u, struct peer *p);
 void udp_peer_up(struct udp *u, struct peer *p);
 /* Something that we cannot open came from there: perhaps we were restarted and it does not know. */
 void udp_knock(struct udp *u, const struct udp_address *to, size_t whole);
+
+/* Our key message as upstream has it, for this port. */
+size_t udp_upstream_key(struct udp *u, uint16_t port, char *out, size_t cap);
+
+/* udp_keys_upstream.c */
+/* Upstream's habits go with a lifetime of 60 s; where keys live shorter, so does what depends on that. */
+int64_t udp_paced(const struct udp *u, int64_t ms);
+enum udp_outcome udp_take_upstream_key(struct udp *u, struct udp_message *m, struct peer *boxed, const struct keymsg *k);
+void udp_upstream_tick(struct udp *u, struct peer *p);
+/* Something that we cannot open came from that host: perhaps it is for our key before a restart. */
+void udp_recall(struct udp *u, const struct udp_address *from);
 
 /* udp_control.c */
 enum udp_outcome udp_take_control(struct udp *u, struct udp_message *m, struct peer *p, const uint8_t *json, size_t n,

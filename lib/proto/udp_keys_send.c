@@ -59,6 +59,15 @@ void udp_send_key(struct udp *u, struct peer *p, bool clear)
 		u->config.hooks.send(u->config.hooks.owner, &p->at, u->out, len);
 }
 
+size_t udp_upstream_key(struct udp *u, uint16_t port, char *out, size_t cap)
+{
+	struct keymsg k = {.port = port, .has_port = true};
+
+	memcpy(k.enc, u->own.public[OWN_LASTING], 32);
+	memcpy(k.sign, u->config.sign_secret + 32, 32);
+	return keymsg_write(&k, u->config.sign_secret, out, cap);
+}
+
 size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap)
 {
 	struct peer anybody = {.kind = PEER_UNKNOWN};

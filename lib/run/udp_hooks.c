@@ -6,7 +6,9 @@
 
 #include "log.h"
 #include "routes.h"
+#include "udp_kept.h"
 #include "udp_report.h"
+#include "udp_solicit.h"
 #include "udp_stdio.h"
 
 #define MTU_DEFAULT 1500
@@ -69,6 +71,7 @@ static void tell_up(struct udp_loop *l, struct peer *p)
 	log_info(1, "%s: talking to %s, key %s", udp_address_text(at, &p->at), udp_report_kind(p), udp_judge_text(p, key));
 	if (p->kind != PEER_NATIVE && !p->up_once)
 		log_warn("%s speaks %s: nothing there confirms that messages arrive", at, udp_report_kind(p));
+	udp_kept_note(l->kept, p);
 	udp_report_event(l, "connect", p, NULL);
 }
 
@@ -111,6 +114,9 @@ static void on_event(void *owner, enum udp_event what, struct peer *p)
 		break;
 	case UDP_EVENT_CONFIRMED:
 		tell_confirmed(l, p);
+		break;
+	case UDP_EVENT_SOLICIT:
+		udp_solicit_send(l, p);
 		break;
 	case UDP_EVENT_BYE:
 		log_info(1, "%s: left", at);

@@ -175,6 +175,33 @@ int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e)
 	return 0;
 }
 
+int udp_socket_beside(const struct udp_socket *s, uint16_t *port)
+{
+	struct sockaddr_storage own = {0};
+	socklen_t len = sizeof own;
+	struct udp_address a;
+	int off = 0, fd;
+
+	if (getsockname(s->fd, (struct sockaddr *)&own, &len) < 0)
+		return -1;
+	if (own.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)(void *)&own)->sin6_port = 0;
+	else
+		((struct sockaddr_in *)(void *)&own)->sin_port = 0;
+	fd = socket(own.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (own.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+	if (bind(fd, (struct sockaddr *)&own, len) == 0 && getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+	    udp_address_from(&a, (struct sockaddr *)&own)) {
+		*port = a.port;
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
 void udp_socket_close(struct udp_socket *s)
 {
 	if (s->fd >= 0)

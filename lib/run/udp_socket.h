@@ -57,6 +57,8 @@ int udp_socket_open(struct udp_socket *s, const struct address *at, const struct
     __attribute__((warn_unused_result));
 /* Move to another port of the same address; what waits is sent from there. 0 or -1, then nothing changed. */
 int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e) __attribute__((warn_unused_result));
+/* Another socket at a free port of the same address. It, or -1. */
+int udp_socket_beside(const struct udp_socket *s, uint16_t *port);
 void udp_socket_close(struct udp_socket *s);
 
 /* Take what is there, about ${most} datagrams. False if some wait to be handed over. */
