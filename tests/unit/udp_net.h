@@ -27,7 +27,7 @@ struct net_host {
 	uint64_t seed;
 	bool refuses; /* its judge */
 	size_t limit; /* of its route */
-	int events[8];
+	int events[16];
 	int messages, clear;
 	char last[2048];
 	size_t last_len;
