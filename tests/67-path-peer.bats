@@ -94,7 +94,7 @@ talked() { is '.peer.state == "talked" and .peer.key == "'"${KEY_OF[b]}"'" and (
 		hop --ab "$ab" --ba "$ba" --silent
 		peer
 		for to in 10.2.0.1:11000 '[fd02::1]:11000'; do
-			as me path $to -r "${KEY_OF[b]}" --timeout 20s
+			as me path $to -r "${KEY_OF[b]}" --timeout "$(scaled 20)s"
 			assert_success
 			talked
 			is ".mtu == $ab and .exact and .black_hole == ($ab < 1500)"
@@ -111,7 +111,7 @@ talked() { is '.peer.state == "talked" and .peer.key == "'"${KEY_OF[b]}"'" and (
 	netns a b
 	hop --ab 1400 --ba 1350 --lose 5
 	peer
-	as me path 10.2.0.1:11000 -r "${KEY_OF[b]}" --timeout 30s
+	as me path 10.2.0.1:11000 -r "${KEY_OF[b]}" --timeout "$(scaled 30)s"
 	assert_success
 	talked
 	is '.mtu == 1400 and .exact and .mtu_back == 1350 and .black_hole == false and .black_hole_back == false'

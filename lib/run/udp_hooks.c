@@ -58,10 +58,8 @@ static void on_send(void *owner, const struct udp_address *to, const uint8_t *by
 	if (!at)
 		return;
 	memcpy(at, bytes, n);
-	udp_socket_put(&l->socket, to, n);
 	/* Keys have to get through also where what "gets through everywhere" does not. */
-	if (n > LIMIT_LEAST && n <= UDP_SIZE_LEAST && udp_address_is_v4(to) && n > on_limit(l, to))
-		udp_socket_may_split(&l->socket);
+	udp_socket_put(&l->socket, to, n, n > LIMIT_LEAST && n <= UDP_SIZE_LEAST && udp_address_is_v4(to) && n > on_limit(l, to));
 }
 
 static void tell_up(struct udp_loop *l, struct peer *p)

@@ -319,15 +319,10 @@ uint8_t *udp_socket_room(struct udp_socket *s, size_t n)
 	return s->out + s->filled;
 }
 
-void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n)
+void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n, bool split)
 {
-	s->entries[s->count++] = (struct udp_socket_entry){*to, (uint32_t)s->filled, (uint32_t)n, false};
+	s->entries[s->count++] = (struct udp_socket_entry){*to, (uint32_t)s->filled, (uint32_t)n, split};
 	s->filled += n;
-}
-
-void udp_socket_may_split(struct udp_socket *s)
-{
-	s->entries[s->count - 1].split = true;
 }
 
 static void set_split(struct udp_socket *s, bool split)

@@ -66,10 +66,8 @@ bool udp_socket_receive(struct udp_socket *s, size_t most);
 
 /* Room for one datagram of at most ${n} bytes, or NULL: flush first. Then udp_socket_put(). */
 uint8_t *udp_socket_room(struct udp_socket *s, size_t n);
-void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n);
-
-/* What was put last may be cut up on its way: it has to arrive somehow. */
-void udp_socket_may_split(struct udp_socket *s);
+/* ${split}: it may be cut up on its way, since it has to arrive somehow. */
+void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n, bool split);
 
 /* Send what was gathered. False if the socket does not take it all: again when it is writable. */
 bool udp_socket_flush(struct udp_socket *s);
