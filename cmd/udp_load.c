@@ -4,29 +4,8 @@
 #include <unistd.h>
 
 #include "crypto/secret.h"
+#include "run/udp_identity.h"
 #include "udp_args.h"
-
-static int load_identity(struct udp_args *u, struct error *e)
-{
-	char path[KEYFILE_PATH_MAX];
-	struct error no_home = {0};
-
-	if (u->identity_file || (keyfile_path(path, "identity", &no_home) == 0 && access(path, F_OK) == 0)) {
-		if (keyfile_read_secret(&u->identity, NULL, u->identity_file ? u->identity_file : path, NULL, e) < 0)
-			return -1;
-		if (u->identity->form == KEY_SECRET)
-			return 0;
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "%s holds an X25519 key, which cannot sign: UDP needs an identity (vs1...)",
-		    u->identity_file ? u->identity_file : path);
-	}
-	u->identity = secret_alloc(sizeof *u->identity);
-	if (!u->identity)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for keys");
-	u->identity->form = KEY_SECRET;
-	secret_rng.fill(secret_rng.ctx, u->identity->bytes, sizeof u->identity->bytes);
-	u->run.throwaway = true;
-	return 0;
-}
 
 static int open_events(struct udp_args *u, struct error *e)
 {
@@ -42,7 +21,7 @@ int udp_args_load(struct udp_args *u, struct error *e)
 	static char names[UDP_LOOP_PEERS_MAX][TRUST_NAME_MAX];
 	struct error no_home = {0};
 
-	if (load_identity(u, e) < 0 || open_events(u, e) < 0)
+	if (udp_identity_load(&u->identity, &u->run.throwaway, u->identity_file, e) < 0 || open_events(u, e) < 0)
 		return -1;
 	u->run.identity = u->identity;
 	j->explicit = j->pin_count > 0 || u->authorized != NULL;

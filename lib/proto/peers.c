@@ -94,12 +94,12 @@ struct peer *peers_by_id(struct peers *t, unsigned id)
 	return NULL;
 }
 
-struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32])
+struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32], bool measures)
 {
 	for (size_t i = 0; i < t->used; i++) {
 		struct peer *p = &t->slots[i];
 
-		if (p->state != PEER_FREE && p->has_sign && memcmp(p->sign, sign, 32) == 0)
+		if (p->state != PEER_FREE && p->has_sign && p->measures == measures && memcmp(p->sign, sign, 32) == 0)
 			return p;
 	}
 	return NULL;

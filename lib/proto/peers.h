@@ -72,6 +72,7 @@ struct peer {
 
 	/* ---- identity and keys ---- */
 	bool has_sign, judged, throwaway, told_refused;
+	bool measures; /* it only wants to know sizes: no messages for it */
 	uint8_t sign[32];
 	uint8_t sid[KEYMSG_SID], their_sid[KEYMSG_SID];
 	uint64_t ts;			/* of its last key message */
@@ -104,6 +105,12 @@ struct peer {
 	size_t probing;	 /* being tried, 0: none */
 	int probe_tries;
 	bool sized;	 /* the size in use was proved, or cannot be */
+	struct {	 /* what the last answer to a probe said */
+		uint64_t number;
+		size_t size; /* of the question, as it came there */
+		size_t back; /* of the answer */
+		size_t most; /* of what the peer's route to us takes, 0: it does not say */
+	} probed;
 
 	/* ---- clocks, monotonic ms; 0: not set ---- */
 	int64_t heard_at, born_at, up_at, gone_at, replaced_at;
@@ -160,7 +167,8 @@ void peers_free(struct peer *p);
 
 /* Lookups; NULL if there is none. Those that are gone are only found by identity. */
 struct peer *peers_by_id(struct peers *t, unsigned id);
-struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32]);
+/* Who measures is another one than who talks, though the identity is the same. */
+struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32], bool measures);
 /* The one that is at, or was heard from, this very address. */
 struct peer *peers_by_address(struct peers *t, const struct udp_address *a);
 /* The one whose nonces begin like this. */

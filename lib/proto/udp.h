@@ -20,6 +20,7 @@
 #define UDP_DATAGRAM_MAX 65507
 #define UDP_SIZE_LEAST 1200	  /* datagrams of this size get through everywhere (RFC 8899) */
 #define UDP_KEY_SIZE 1200	  /* all our key messages in clear: an answer is never larger than the question */
+#define UDP_PROBE_LEAST 256	  /* the control message and all that is around it */
 #define UDP_STRANGERS 256	  /* hosts whose buckets are kept */
 
 /* Why a datagram was dropped: name in figures, and what it means. */
@@ -66,6 +67,7 @@ enum udp_event {
 	UDP_EVENT_ENDED, /* it said that all was sent, and all that will come has come */
 	UDP_EVENT_CONFIRMED, /* it answered our end */
 	UDP_EVENT_BYE,	 /* it left */
+	UDP_EVENT_PROBED, /* it answered a probe: p->probed */
 	UDP_EVENT_SOLICIT, /* udp_solicitation() is to be sent, from a new port */
 };
 
@@ -98,6 +100,7 @@ struct udp_config {
 	int64_t lifetime_ms, max_age_ms, skew_ms;
 	uint64_t rate_limit;	 /* datagrams a second from one peer, 0: none */
 	uint64_t pace;		 /* messages a second to one peer, 0: automatic */
+	bool measure;		 /* tell peers that no messages are wanted, see udp_probe() */
 	bool probe;		 /* find out what size gets through; otherwise hooks.limit says */
 	uint64_t receive_buffer; /* bytes of the kernel's, told to peers */
 	struct rng rng;
@@ -206,6 +209,10 @@ size_t udp_solicitation(struct udp *u, struct peer *p, uint16_t port, uint8_t *o
 /* All that we had to say to ${p} was said: tell it how much that was. */
 void udp_end(struct udp *u, struct peer *p);
 
+/* Ask ${p} whether a datagram of ${size} bytes gets there, and for an answer of ${back} bytes, or of what its route
+ * takes if that is less. Both are at least UDP_PROBE_LEAST. The number of the question. */
+uint64_t udp_probe(struct udp *u, struct peer *p, size_t size, size_t back);
+
 /* ---- within the engine ---- */
 
 enum udp_outcome udp_drop(struct udp *u, struct udp_message *m, struct peer *p, enum udp_drop why);
@@ -247,6 +254,10 @@ void udp_ping(struct udp *u, struct peer *p);
 void udp_probe_start(struct udp *u, struct peer *p);
 /* A control message in a box, padded to a datagram of ${size}. */
 void udp_send_control(struct udp *u, struct peer *p, const char *json, size_t size);
+
+/* udp_probe.c: questions about sizes from outside of the engine, and their answers */
+void udp_answer_probe(struct udp *u, struct peer *p, uint64_t number, size_t came, size_t back);
+void udp_take_probed(struct udp *u, struct peer *p, uint64_t number, size_t size, size_t back, size_t most);
 
 /* udp_out.c */
 /* Of ${sent} messages ${came} had come: adapt what may be under way. */

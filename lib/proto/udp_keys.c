@@ -45,12 +45,12 @@ void udp_peer_up(struct udp *u, struct peer *p)
 	p->knock_ms = 0;
 	p->tell_until = p->solicit_at = p->doubt_at = 0;
 	p->recalled = false;
-	if (p->kind == PEER_NATIVE)
+	if (p->kind == PEER_NATIVE && !p->measures)
 		udp_probe_start(u, p);
-	else {
+	else
 		p->sized = true;
+	if (p->kind != PEER_NATIVE)
 		p->refresh_at = u->now + udp_paced(u, UPSTREAM_REFRESH_MS);
-	}
 	u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_UP, p);
 }
 
@@ -164,7 +164,7 @@ static void learn_native(struct udp *u, struct peer *p, const struct keymsg *k, 
 		p->end_sent = p->end_confirmed = false;
 		p->end_tries = 0;
 		p->limit = u->config.hooks.limit(u->config.hooks.owner, &p->at);
-		p->size = UDP_SIZE_LEAST;
+		p->size = p->limit < UDP_SIZE_LEAST ? p->limit : UDP_SIZE_LEAST;
 		p->sized = false;
 	}
 	peer_rekey(p, k->enc, u->now);
@@ -173,7 +173,7 @@ static void learn_native(struct udp *u, struct peer *p, const struct keymsg *k, 
 static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, struct peer *boxed, const struct keymsg *k,
     size_t whole)
 {
-	struct peer *p = peers_by_sign(&u->peers, k->sign);
+	struct peer *p = peers_by_sign(&u->peers, k->sign, keymsg_can(k, "measure"));
 	bool new_key;
 
 	/* Not addressed, and we know each other: it may have been restarted, or somebody plays back what was
@@ -191,6 +191,7 @@ static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, st
 	p->has_sign = true;
 	p->kind = PEER_NATIVE;
 	memcpy(p->sign, k->sign, 32);
+	p->measures = keymsg_can(k, "measure");
 	p->throwaway = keymsg_can(k, "throwaway");
 	if (!p->judged)
 		p->from = m->from;
@@ -227,7 +228,7 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_FORM);
 	if (memcmp(k.sign, u->config.sign_secret + 32, 32) == 0)
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_OWN);
-	p = peers_by_sign(&u->peers, k.sign);
+	p = peers_by_sign(&u->peers, k.sign, k.native && keymsg_can(&k, "measure"));
 	if (boxed && boxed != p)
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_CHANGED);
 	/* Ours come in their own place: what was stripped to one of upstream's is not taken for that there. */

@@ -26,8 +26,8 @@ static size_t write_key(struct udp *u, const struct peer *p, bool native, const 
 		memcpy(k.sid, p->sid, sizeof k.sid);
 		k.has_to = p->has_sign && p->kind != PEER_UPSTREAM;
 		memcpy(k.to, p->sign, k.has_to ? 32 : 0);
-		snprintf(k.caps, sizeof k.caps, "end,ping,probe,buf=%llu%s%s", (unsigned long long)u->config.receive_buffer,
-		    u->config.throwaway ? ",throwaway" : "", cap_too);
+		snprintf(k.caps, sizeof k.caps, "end,ping,probe,buf=%llu%s%s%s", (unsigned long long)u->config.receive_buffer,
+		    u->config.throwaway ? ",throwaway" : "", u->config.measure ? ",measure" : "", cap_too);
 	}
 	return keymsg_write(&k, u->config.sign_secret, out, cap);
 }

@@ -147,7 +147,7 @@ static const int appending[] = {SYS_openat,
 static const int arriving[] = {SYS_linkat};
 static const int changing[] = {SYS_flock, SYS_ftruncate};
 
-/* See udp_socket.c, route_mtu.c, udp_lan.c. No socket that is made can be one for streams. */
+/* See udp_socket.c, routes_socket.c, udp_lan.c. No socket that is made can be one for streams. */
 static const int datagrams[] = {SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
 
 static const struct guarded datagrams_if[] = {

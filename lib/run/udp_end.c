@@ -122,7 +122,7 @@ static bool all_ended(const struct udp_loop *l)
 	for (size_t i = 0; i < l->engine->peers.used; i++) {
 		const struct peer *p = &l->slots[i];
 
-		if (p->state == PEER_FREE || !p->up_once)
+		if (p->state == PEER_FREE || !p->up_once || p->measures)
 			continue;
 		any = true;
 		if (p->state == PEER_UP && !p->ended)

@@ -46,7 +46,7 @@ bool udp_loop_called(const struct udp_loop *l, const struct peer *p, const char 
 
 bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p)
 {
-	if (p->state < PEER_AWAIT)
+	if (p->state < PEER_AWAIT || p->measures)
 		return false;
 	/* Where peers are named, what they are sent is not for others who come. */
 	if (l->o->to_count == 0)

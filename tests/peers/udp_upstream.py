@@ -50,7 +50,7 @@ class Upstream(Node):
     def __init__(self, args, commands=True):
         super().__init__(args, commands)
         self.inbox = bind_udp(args.bind, args.port)
-        self.outbox = bind_udp("", 0)
+        self.outbox = bind_udp("::" if ":" in args.bind else "", 0)  # upstream itself: IPv4 only
         self.port = self.inbox.getsockname()[1]
         self.peers = []
         self.size = args.mtu - wire.OVERHEAD
@@ -170,6 +170,7 @@ class Upstream(Node):
         while True:
             try:
                 data, source = sock.recvfrom(65536)
+                source = source[:2]  # IPv6 has more
             except BlockingIOError:
                 return
             except OSError as e:  # somebody is not there any more

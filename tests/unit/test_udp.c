@@ -136,7 +136,7 @@ static void test_restart(void)
 	b = net_start(1, &net_defaults);
 	CHECK(net_say(a, pa, "to nobody") == UDP_SEALED);
 	net_run(1000);
-	pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32);
+	pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32, false);
 	CHECK(pb && pb->state == PEER_UP && pa->state == PEER_UP);
 	CHECK(net_say(a, pa, "after") == UDP_SEALED);
 	net_settle();

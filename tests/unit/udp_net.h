@@ -27,7 +27,7 @@ struct net_host {
 	uint64_t seed;
 	bool refuses; /* its judge */
 	size_t limit; /* of its route */
-	int events[8];
+	int events[16];
 	int messages, clear;
 	char last[2048];
 	size_t last_len;
@@ -220,7 +220,7 @@ __attribute__((unused)) static void net_join(struct net_host *a, struct net_host
 	net_clock(a);
 	*pa = udp_add(a->u, &b->at, 0);
 	net_run(300);
-	*pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32);
+	*pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32, false);
 	CHECK(*pa && *pb && (*pa)->state == PEER_UP && (*pb)->state == PEER_UP);
 	if (!*pa || !*pb)
 		abort();
