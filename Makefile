@@ -99,7 +99,7 @@ REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%-replay)
 FUZZ_LIB_OBJ := $(LIB_SRC:lib/%.c=$(BUILD)/fuzz/obj/lib/%.o)
 
 .PHONY: all demo check unit vectors bats corpus asan valgrind layers lint soak fuzz install uninstall clean help deps
-.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-udp bench-deps bench-programs FORCE
+.PHONY: tests fuzzers run-checks print-flags fuzz-deps build-deps test-deps bench bench-udp bench-server bench-deps bench-programs FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -157,6 +157,10 @@ BARE_PKGS := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto,libsodium)
 $(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(BARE_PKGS) 2>/dev/null) $(LDLIBS)
+
+$(BUILD)/bench/tlsload: $(BUILD)/tests/bench/tlsload.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(if $(filter 1,$(WITH_LIBCRYPTO)),$(shell $(PKG_CONFIG) --libs libssl libcrypto 2>/dev/null)) $(LDLIBS)
 
 $(BUILD)/bench/udploop: $(BUILD)/tests/bench/udploop.o
 	@mkdir -p $(@D)
@@ -236,6 +240,10 @@ bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_T
 bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_TOOLS BENCH_JSON
 	@$(REMAKE) all $(BUILD)/bench/udploop >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
+
+bench-server: build-deps ## what a listener does for many: BENCH_ROUNDS BENCH_HANDSHAKES BENCH_HELD BENCH_MIB BENCH_CLIENTS BENCH_JSON
+	@$(REMAKE) all $(BUILD)/bench/tlsload $(BUILD)/tests/swarm >&2
+	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/server.py
 
 bench-deps: ## install the other tools that bench knows (Debian)
 	@tests/deps.sh bench

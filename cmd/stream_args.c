@@ -10,6 +10,7 @@
 #include "crypto/secret.h"
 #include "proto/squash.h"
 #include "run/keyfile.h"
+#include "run/pskfile.h"
 
 #define HANDSHAKE_MS 10000
 #define MESSAGE_MS 30000
@@ -17,6 +18,7 @@
 #define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
 #define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
+#define MAX_MESSAGE_MOST (16 * 1024 * 1024) /* a message is held in memory until all of it is there */
 #define ARGS_CREDENTIAL "vault-tools.identity"
 
 int stream_args_version(const char *prog)
@@ -69,11 +71,24 @@ static int take_stats(struct stream_args *s, const struct common_args *a)
 	return 0;
 }
 
-static int take_max_message(struct stream_args *s, const struct common_args *a)
+static int take_framing(struct stream_args *s, const struct common_args *a)
+{
+	int framing = framing_parse(a->value);
+
+	if (framing < 0)
+		return common_usage(a->prog, "--framing: '%s' is none of raw, lines, nul, u32", a->value);
+	s->stream.framing = (enum framing)framing;
+	return 0;
+}
+
+/* What a message is, and how long one may be. */
+static int take_messages(struct stream_args *s, int option, const struct common_args *a)
 {
 	uint64_t n;
 
-	if (common_opt_size(a, &n, 1, 65536))
+	if (option == ARGS_FRAMING)
+		return take_framing(s, a);
+	if (common_opt_size(a, &n, 1, MAX_MESSAGE_MOST))
 		return COMMON_USAGE;
 	s->stream.max_message = (size_t)n;
 	return 0;
@@ -163,7 +178,8 @@ int stream_args_take(struct stream_args *s, int option, const struct common_args
 	case ARGS_RATE_LIMIT:
 		return common_opt_size(a, &s->stream.rate_limit, 1, UINT64_C(1) << 40);
 	case ARGS_MAX_MESSAGE:
-		return take_max_message(s, a);
+	case ARGS_FRAMING:
+		return take_messages(s, option, a);
 	case ARGS_WIRE:
 		s->wire = a->value;
 		return 0;
@@ -201,10 +217,13 @@ int stream_args_check(const struct common_args *a)
 
 int stream_args_wire(struct stream_args *s, const struct common_args *a, const struct wire *wire)
 {
-	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE) && !s->many)
-		return common_usage(a->prog, "--max-message-size needs --wire vault-tcp (or auto), or a listener's --keep-open");
+	if (wire == &wire_vault1 && common_given(a, ARGS_MAX_MESSAGE) && !s->many && s->stream.framing == FRAMING_RAW)
+		return common_usage(a->prog,
+		    "--max-message-size needs --framing, --wire vault-tcp (or auto), or a listener's --keep-open");
 	if (wire == &wire_vault1)
 		return 0;
+	if (wire == &wire_vaulttcp && s->stream.max_message > STREAM_MAX_MESSAGE)
+		return common_usage(a->prog, "--max-message-size: a message of --wire %s has at most %d bytes", s->wire, SESSION_RAW_MESSAGEMAX);
 	if (s->psk_file)
 		return common_usage(a->prog, "--psk-file and --wire %s cannot be used together: Vault TCP has no pre-shared keys", s->wire);
 	if (wire == &wire_vaulttcp && s->stream.compress)
@@ -245,18 +264,19 @@ int stream_args_load(struct stream_args *s, bool throwaway, struct error *e)
 	int rc = load_identity(s, throwaway, e);
 
 	if (rc == 0 && s->psk_file)
-		rc = keyfile_read_psk(&s->psk, s->psk_file, &s->from, e);
+		rc = pskfile_read(&s->psks, s->psk_file, &s->from, e);
 	passphrase_free(&s->from);
 	s->stream.identity = s->identity;
-	s->stream.psk = s->psk;
+	s->stream.psks = s->psks;
 	return rc;
 }
 
 void stream_args_free(struct stream_args *s)
 {
 	secret_free(s->identity);
-	secret_free(s->psk);
+	secret_free(s->psks);
 	secret_free(s->stream.code);
-	s->identity = s->psk = NULL;
+	s->identity = NULL;
+	s->psks = NULL;
 	s->stream.code = NULL;
 }

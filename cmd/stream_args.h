@@ -28,6 +28,7 @@ enum {
 	ARGS_LOG_JSON,
 	ARGS_RATE_LIMIT,
 	ARGS_MAX_MESSAGE,
+	ARGS_FRAMING,
 	ARGS_SANDBOX,
 	ARGS_PASSPHRASE_FILE,
 	ARGS_PASSPHRASE_FD,
@@ -50,6 +51,7 @@ enum {
 	    {"stats", optional_argument, NULL, ARGS_STATS}, {"log-json", no_argument, NULL, ARGS_LOG_JSON}, \
 	    {"rate-limit", required_argument, NULL, ARGS_RATE_LIMIT}, \
 	    {"max-message-size", required_argument, NULL, ARGS_MAX_MESSAGE}, \
+	    {"framing", required_argument, NULL, ARGS_FRAMING}, \
 	    {"verbose", no_argument, NULL, 'v'}, {"quiet", no_argument, NULL, ARGS_QUIET}, \
 	    {"passphrase-file", required_argument, NULL, ARGS_PASSPHRASE_FILE}, \
 	    {"passphrase-fd", required_argument, NULL, ARGS_PASSPHRASE_FD}, \
@@ -79,7 +81,7 @@ enum {
 	"  -o, --output FILE           write what is received to FILE, which appears only when complete\n" \
 	"      --compress[=LEVEL]      compress with zstd if the peer agrees (level 1 to 19, default 3)\n" \
 	"      --rate-limit BYTES      send at most so many bytes a second (K, M, G)\n" \
-	"      --max-message-size N    with --wire vault-tcp: refuse longer messages (default 64K)\n" \
+	"      --max-message-size N    of --framing and --wire vault-tcp: refuse longer messages (default 64K)\n" \
 	"      --progress              show progress even where it would not be by default\n" \
 	"      --no-progress           never show progress\n"
 #define ARGS_HELP_REST \
@@ -105,7 +107,8 @@ struct stream_args {
 	bool many; /* a listener for many clients, whose messages are limited */
 	int verbosity;
 	struct passphrase from;
-	struct key *identity, *psk; /* guarded memory, owned */
+	struct key *identity;	     /* guarded memory, owned */
+	struct handshake_psks *psks; /* the same */
 };
 
 /* -V: the version and what this build can do. Returns the exit status. */

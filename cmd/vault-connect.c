@@ -9,6 +9,7 @@
 #include "run/local.h"
 #include "run/log.h"
 #include "run/protocol.h"
+#include "run/pskfile.h"
 #include "stream_args.h"
 
 #define PROG "vault-connect"
@@ -45,6 +46,8 @@ static const char *const help[] = {
     "                              machine) or /unix/path; each connection becomes a session of its own\n"
     "      --drain T               with -L: after a signal let sessions finish for T (default 5s)\n"
     "      --ready-fd N            with -L: write one JSON line with address and port to descriptor N\n"
+    "      --framing HOW           keep message boundaries: each unit of standard input is one message, each\n"
+    "                              message that comes one unit: lines, nul, u32 (length first); default raw\n"
     "  -s, --source ADDR           connect from this address\n"
     "  -p, --source-port PORT      and from this port\n"
     "      --retry[=N]             keep trying to connect (at most N more times)\n"
@@ -212,7 +215,7 @@ static int options_local(const struct opts *o, const struct common_args *a)
 		const char *name;
 	} others[] = {{'o', "--output"}, {'z', "--probe"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
 	    {OPT_RETRY, "--retry"}, {'p', "--source-port"}, {ARGS_PROGRESS, "--progress"}, {ARGS_STATS, "--stats"},
-	    {OPT_EXEC_STATUS, "--exec-status"}};
+	    {OPT_EXEC_STATUS, "--exec-status"}, {ARGS_FRAMING, "--framing"}};
 
 	for (size_t i = 0; o->client.listens && i < sizeof others / sizeof others[0]; i++)
 		if (common_given(a, others[i].option))
@@ -246,6 +249,8 @@ static int options_check(struct opts *o, const struct common_args *a)
 		return common_conflict(PROG, "--exec-status", "--probe");
 	if (o->client.json && !o->client.probe)
 		return common_usage(PROG, "--json needs --probe");
+	if (common_given(a, ARGS_FRAMING) && o->client.probe)
+		return common_conflict(PROG, "--framing", "--probe");
 	if (options_code(o, a))
 		return COMMON_USAGE;
 	if (common_given(a, OPT_RETRY_DELAY) && !o->client.retry)
@@ -254,6 +259,18 @@ static int options_check(struct opts *o, const struct common_args *a)
 }
 
 /* ---- set-up ---- */
+
+/* Of several the first that has not expired. */
+static int choose_psk(struct stream_args *s, struct error *e)
+{
+	int i = pskfile_pick(s->psks, s->psk_file, e);
+
+	if (i < 0)
+		return -1;
+	s->stream.psk = s->psks->keys[i];
+	s->stream.psk_about = &s->psks->about[i];
+	return 0;
+}
 
 static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct error *e)
 {
@@ -266,6 +283,8 @@ static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct erro
 			return error_set(e, why.code, why.blame, "--remote-key: %s", why.text);
 	}
 	if (stream_args_load(&o->args, o->args.anonymous, e) < 0)
+		return -1;
+	if (o->args.psks && choose_psk(&o->args, e) < 0)
 		return -1;
 	c->judge.known_hosts = o->known_hosts;
 	if (!o->known_hosts) {
@@ -280,7 +299,7 @@ static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct erro
 	if (c->copy_id)
 		o->args.stream.send_only = o->args.stream.recv_only = true;
 	o->args.stream.remember = c->judge.remember = o->code.remember;
-	c->judge.psk = o->args.psk != NULL;
+	c->judge.psk = o->args.psks != NULL;
 	c->judge.code = o->code.code;
 	c->stream = o->args.stream;
 	c->socket = o->args.socket;

@@ -19,7 +19,6 @@
 
 #define PROG "vault-listen"
 #define DRAIN_MS 5000
-#define MAX_MESSAGE 65536
 
 /* What was asked for; not changed after options_check(). */
 struct opts {
@@ -39,7 +38,6 @@ enum {
 	OPT_READY_FD,
 	OPT_HUB,
 	OPT_ECHO,
-	OPT_FRAMING,
 	OPT_TAG,
 	OPT_SLOW,
 	OPT_FORWARD,
@@ -59,7 +57,6 @@ static const struct option longs[] = {
     {"keep-open", no_argument, NULL, 'k'},
     {"hub", no_argument, NULL, OPT_HUB},
     {"echo", no_argument, NULL, OPT_ECHO},
-    {"framing", required_argument, NULL, OPT_FRAMING},
     {"tag", no_argument, NULL, OPT_TAG},
     {"slow", required_argument, NULL, OPT_SLOW},
     {"exec", required_argument, NULL, 'e'},
@@ -81,16 +78,6 @@ static const struct option longs[] = {
 };
 
 static const int repeatable[] = {'v', ARGS_PROTOCOL, 0};
-
-static int take_framing(struct opts *o, const struct common_args *a)
-{
-	int framing = framing_parse(a->value);
-
-	if (framing < 0)
-		return common_usage(PROG, "--framing: '%s' is none of raw, lines, nul, u32", a->value);
-	o->listener.framing = (enum framing)framing;
-	return 0;
-}
 
 static int take_slow(struct opts *o, const struct common_args *a)
 {
@@ -179,8 +166,6 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 	case OPT_TAG:
 		o->listener.tag = true;
 		return 0;
-	case OPT_FRAMING:
-		return take_framing(o, a);
 	case OPT_SLOW:
 		return take_slow(o, a);
 	case 'e':
@@ -251,7 +236,7 @@ static const char *given(const struct common_args *a, const struct named *list)
 }
 
 /* With a command or --forward, neither standard input nor output is used. */
-static const struct named of_stdio[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
+static const struct named of_stdio[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}, {ARGS_FRAMING, "--framing"}, {OPT_TAG, "--tag"},
     {OPT_SLOW, "--slow"}, {'o', "--output"}, {ARGS_SEND_ONLY, "--send-only"}, {ARGS_RECV_ONLY, "--recv-only"},
     {ARGS_PROGRESS, "--progress"}, {0, NULL}};
 static const struct named of_one[] = {{OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}, {0, NULL}};
@@ -282,7 +267,7 @@ static int options_forward(const struct common_args *a)
 /* What only many clients can have, and what only one can. */
 static int options_many(const struct opts *o, const struct common_args *a)
 {
-	static const struct named board[] = {{OPT_FRAMING, "--framing"}, {OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {0, NULL}},
+	static const struct named board[] = {{OPT_TAG, "--tag"}, {OPT_SLOW, "--slow"}, {0, NULL}},
 	  stdio[] = {{'o', "--output"}, {ARGS_PROGRESS, "--progress"}, {ARGS_RATE_LIMIT, "--rate-limit"}, {0, NULL}};
 	const char *other;
 
@@ -332,7 +317,7 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 
 	j->serves = o->listener.forwards ? RULE_BACKENDS : o->exec.command ? RULE_COMMANDS : RULE_STDIO;
 	j->everyone = true;
-	if (o->args.anonymous || (o->code.code && !o->code.remember))
+	if (o->args.anonymous || (o->code.code && !o->code.remember && !o->listener.keep_open))
 		return 0;
 	j->path = o->authorized_keys;
 	if (!j->path) {
@@ -342,12 +327,12 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 			return o->code.code ? keyfile_path(path, "authorized_keys", e) : 0;
 		j->path = path;
 	}
-	if (o->code.code) /* who may connect is for the code to say; the file is only written to */
+	if (o->code.code && !o->listener.keep_open) /* who may connect is for the code to say; the file is only written to */
 		return 0;
 	rc = trust_authorized_load(&j->list, j->path, e);
-	if (rc == 1 && o->authorized_keys)
+	if (rc == 1 && o->authorized_keys && !o->code.remember)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "--authorized-keys %s: no such file", j->path);
-	j->everyone = rc == 1;
+	j->everyone = rc == 1 && !o->code.code;
 	return rc < 0 ? -1 : 0;
 }
 
@@ -367,7 +352,7 @@ static int start_spawner(struct opts *o, struct error *e)
 
 static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 {
-	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"}, *const with_code[] = {"XXpsk0"};
+	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"}, *const with_code[] = {"XXpsk0", "XX", "IK"};
 	struct listener_options *l = &o->listener;
 
 	if (load_authorized(o, path, e) < 0)
@@ -378,16 +363,21 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 		    "--psk-file (or --anonymous, if anyone may)", l->forwards ? "--forward" : "a command for clients");
 	if (start_spawner(o, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
-	if (code_args_identity(&o->code, &o->args, e) < 0)
+	if (code_args_identity(&o->code, &o->args, e) < 0 || protocol_args_psks(&o->args, e) < 0)
 		return -1;
 	if (o->code.code && !(o->args.stream.code = code_new()))
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for the code");
 	l->stream = o->args.stream;
 	l->remember = o->code.remember;
-	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : MAX_MESSAGE;
+	l->judge.psk_path = o->args.psk_file;
+	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : STREAM_MAX_MESSAGE;
+	/* (Otherwise a longer one would be cut in two.) */
+	if (l->wire == &wire_vaulttcp && l->stream.framing != FRAMING_RAW && l->max_message > SESSION_RAW_MESSAGEMAX)
+		l->max_message = SESSION_RAW_MESSAGEMAX;
 	l->socket = o->args.socket;
-	l->allowed = o->code.code ? with_code : o->args.psk ? with_psk : plain;
-	l->allowed_count = o->code.code || o->args.psk ? 1 : 2;
+	l->allowed = o->code.code ? with_code : o->args.psks ? with_psk : plain;
+	l->allowed_count = o->args.psks || (o->code.code && !l->keep_open) ? 1 : o->code.code ? 3 : 2;
+	l->stream.code_beside = o->code.code && l->keep_open;
 	if (o->args.protocol_count > 0) {
 		l->allowed = o->args.protocols;
 		l->allowed_count = o->args.protocol_count;

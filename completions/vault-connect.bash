@@ -48,6 +48,10 @@ _vault_connect() {
 		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur")
 		return
 		;;
+	--framing)
+		mapfile -t COMPREPLY < <(compgen -W 'raw lines nul u32' -- "$cur")
+		return
+		;;
 	--rate-limit | --max-message-size)
 		mapfile -t COMPREPLY < <(compgen -W '16K 64K 100K 1M 10M' -- "$cur")
 		return
@@ -68,7 +72,7 @@ _vault_connect() {
 		for word in -r --remote-key --known-hosts --trust -i --identity --psk-file --passphrase-file --passphrase-fd --anonymous --code --code-file --code-fd --remember --copy-id --protocol -L --local --drain --ready-fd -s --source \
 		    -p --source-port --retry --retry-delay --exec-status -z --probe --json -4 -6 -n -w --handshake-timeout \
 		    --message-timeout --idle-timeout --keep-alive --send-only --recv-only -o --output --compress \
-		    --wire --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose \
+		    --wire --rate-limit --framing --max-message-size --stats --log-json --progress --no-progress -v --verbose \
 		    --quiet --sandbox -h --help -V --version; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done

@@ -436,3 +436,22 @@ PUBLIC=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
 	run env -u HOME -u XDG_CONFIG_HOME "$VT_BIN/vault-keygen" -f k
 	assert_success
 }
+
+@test "a home directory that is not there is not made; what is missing below it is" {
+	run env -u XDG_CONFIG_HOME HOME="$PWD/nobody" "$VT_BIN/vault-keygen"
+	assert_failure 1
+	assert_output "vault-keygen: $PWD/nobody: the home directory: No such file or directory"
+	assert_not_exists nobody
+	mkdir nobody
+	run env -u XDG_CONFIG_HOME HOME="$PWD/nobody" "$VT_BIN/vault-keygen"
+	assert_success
+	assert_file_exists nobody/.config/vault-tools/identity
+}
+
+@test "a directory that cannot be made: the reason is the first one's" {
+	[ "$(uname)" = Linux ] || skip "needs /sys"
+	run "$VT_BIN/vault-keygen" -f /sys/none/below/key
+	assert_failure 1
+	assert_output --partial '/sys/none: cannot create the directory: '
+	refute_output --partial 'No such file'
+}

@@ -263,6 +263,44 @@ has_written() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -ge "$2" ]; }
 	says client.err '-o folder: not a regular file'
 }
 
+@test "-o: a link that leads nowhere is refused, and stays what it is" {
+	ln -s elsewhere nowhere
+	ln -s loop loop
+	local name
+	for name in nowhere loop; do
+		client -o $name "$AT"
+		expect_status 1 vault-connect client.err
+		one_line client.err "-o $name: a symbolic link that leads to no file"
+		[ -L $name ]
+	done
+}
+
+@test "-o in place of an old file: owner and group stay; where that cannot be, the group is let in no more" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	echo data >data
+	echo old >file
+	chown 12:34 file
+	chmod 640 file
+	LISTEN_STDIN=data serve
+	meet 0 0 -o file "$AT"
+	assert_equal "$(stat -c %u:%g:%a file)" 12:34:640
+	# Who may not give a file to that group: its new one sees what all others could see.
+	local as='setpriv --reuid=65534 --regid=65534 --clear-groups --'
+	mkdir open
+	echo old >open/file
+	chown 12:34 open/file
+	chmod 664 open/file
+	chmod 777 open
+	chmod 755 . .. "$BATS_RUN_TMPDIR"
+	$as "$VT_BIN/vault-connect" --version >/dev/null 2>&1 || skip "NOT TESTED as another user, who cannot run the tool here"
+	LISTEN_STDIN=data SERVE_AT='127.0.0.1 0' serve --anonymous
+	cd open
+	VT_WRAP="$as $VT_WRAP" client -r "$SERVER_KEY" --anonymous -o file 127.0.0.1 "$LISTEN_PORT"
+	expect_status 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	assert_equal "$(stat -c %u:%g:%a file)" 65534:65534:644
+}
+
 @test "-o: the umask decides who may read it" {
 	echo data >data
 	umask 027
@@ -348,6 +386,61 @@ has_written() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -ge "$2" ]; }
 	END
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
 	assert_equal "$(cat "$LISTEN_OUT")" 'from the client'
+}
+
+@test "TCP as stdout: an end for its reader is the end of the data; a cut, and our own death, is a reset" {
+	find_python socket
+	local how
+	for how in end cut kill; do
+		XDG_CONFIG_HOME=$PWD/client bounded 30 "$PYTHON" - $how "$VT_BIN" <<-'END' >>told
+			import json, os, socket, subprocess, sys
+			how, bin = sys.argv[1:]
+			door = socket.create_server(("127.0.0.1", 0))
+			ours = socket.create_connection(door.getsockname())
+			theirs = door.accept()[0]
+			ready_r, ready_w = os.pipe()
+			listener = subprocess.Popen([bin + "/vault-listen", "--anonymous", "--recv-only", "--ready-fd", str(ready_w),
+			    "127.0.0.1:0"], stdout=theirs, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[ready_w])
+			theirs.close()
+			os.close(ready_w)
+			ready = json.loads(os.read(ready_r, 1000))
+			client = subprocess.Popen([bin + "/vault-connect", "-r", ready["key"], "--send-only", "127.0.0.1:%d" % ready["port"]],
+			    stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+			client.stdin.write(b"data")
+			client.stdin.flush()
+			assert ours.recv(100) == b"data"
+			if how == "end":
+			    client.stdin.close()
+			else:
+			    (client if how == "cut" else listener).kill()
+			try:
+			    print(how, ours.recv(100))
+			except ConnectionResetError:
+			    print(how, "reset")
+			client.wait()
+			listener.wait()
+		END
+	done
+	assert_equal "$(cat told)" "$(printf "end b''\ncut reset\nkill reset")"
+}
+
+# (An empty datagram would pass for the end, and one that finds no room would be cut.)
+@test "sockets that are no streams are refused, as stdin and as stdout, before anybody is called" {
+	find_python socket
+	local type way
+	for type in SOCK_DGRAM SOCK_SEQPACKET; do
+		for way in input output; do
+			status=0
+			XDG_CONFIG_HOME=$PWD/client bounded 20 "$PYTHON" - $type $way "$VT_BIN/vault-connect" "$AT" <<-'END' 2>err || status=$?
+				import os, socket, sys
+				ours, theirs = socket.socketpair(socket.AF_UNIX, getattr(socket, sys.argv[1]))
+				os.dup2(theirs.fileno(), 0 if sys.argv[2] == "input" else 1)
+				os.execv(sys.argv[3], sys.argv[3:])
+			END
+			expect_status 1 vault-connect err
+			one_line err "standard $way: a socket that keeps messages apart"
+		done
+	done
 }
 
 @test "O_NONBLOCK of what is shared is left as it was, while we run and after, also when we are killed" {

@@ -140,6 +140,16 @@ refused() {
 	done
 }
 
+# (A script whose variable or command gave nothing means one address, and none of the others.)
+@test "an empty HOST is refused, and does not stand for all addresses" {
+	refused listen HOST empty -- '' 0
+	refused listen HOST empty -- ''
+	refused listen HOST empty -- '[]' 0
+	refused listen HOST empty -- '[]:0'
+	refused connect HOST empty -- '' 5004
+	refused connect -L HOST empty -- -L '[]:0' localhost
+}
+
 @test "IPv6: every form, and the name in known_hosts is one" {
 	has_ipv6 || skip "no IPv6 on this machine"
 	local form

@@ -63,6 +63,23 @@ setup() {
 	done
 }
 
+@test "a key that comes through a FIFO: who keeps us waiting is named; who is quick is not" {
+	mkfifo key
+	: >ready
+	XDG_CONFIG_HOME=$PWD/server spawn vault_listen -i key --ready-fd 9 "$AT" 9>ready </dev/null >listen.out 2>listen.err
+	told 10 listen.err 'waiting for somebody to write to key'
+	cat "$SERVER_DIR/identity" >key
+	eventually 10 vt_has_line ready
+	assert_equal "$(jq -r .key ready)" "$SERVER_KEY"
+	one_line listen.err 'waiting for somebody'
+	signal "$SPAWN_PID" TERM 10
+	expect_status 0 vault-listen listen.err
+	run bounded 10 vault_keygen -y -f <(cat "$SERVER_DIR/identity")
+	assert_success
+	assert_output --partial "$SERVER_KEY"
+	refute_output --partial waiting
+}
+
 # ---- what is not known ----
 
 @test "the peer takes nothing: what comes in all the same while the session lives is no success" {

@@ -34,7 +34,8 @@ swarm() {
 	SWARM_PID=$SPAWN_PID
 }
 
-event() { jq -e --arg e "$1" "select(.event == \$e) | $2" swarm.out >/dev/null; }
+# (Not "select": of nothing at all jq says that it went well.)
+event() { jq -es --arg e "$1" "any(.[]; .event == \$e and ($2))" swarm.out >/dev/null; }
 
 # Files that can be open bound the number.
 crowd() {
@@ -76,6 +77,51 @@ crowd() {
 	event connected "(.count == $n and .failed == 0)"
 	signal "$LISTEN_PID" TERM 20
 	expect_status 0 vault-listen "$LISTEN_ERR"
+}
+
+@test "a Unix socket whose queue is full: clients wait for room, no longer than they were told to" {
+	find_python socket
+	spawn "$PYTHON" - "$AT" <<-'END' >crowded
+		import os, socket, sys, time
+		s = socket.socket(socket.AF_UNIX)
+		s.bind(sys.argv[1])
+		s.listen(1)
+		line = []
+		try:
+		    while True:
+		        c = socket.socket(socket.AF_UNIX)
+		        line.append(c)
+		        c.setblocking(False)
+		        c.connect(sys.argv[1])
+		except BlockingIOError:
+		    print("full", flush=True)
+		while not os.path.exists("go"):
+		    time.sleep(0.02)
+		for c in line[:-1]:
+		    s.accept()
+		c = s.accept()[0]
+		print(c.recv(4).decode(), flush=True)
+	END
+	eventually 10 grep -q full crowded
+	client -w "$(ms 300)" "$AT"
+	expect_status 4 vault-connect client.err
+	one_line client.err 'timeout: no connection in time'
+	start_client -v "$AT"
+	touch go
+	eventually 10 grep -q VLT1 crowded
+	ended "$CLIENT_PID" 3 vault-connect client.err
+	says client.err 'closed the connection during the handshake'
+}
+
+@test "make bench-server, with small numbers: nothing fails, nothing is lost, and that is what it says" {
+	instrumented && skip "the tools are measured as they are"
+	find_python json
+	bounded 120 env BENCH_ROUNDS=1 BENCH_HANDSHAKES=20 BENCH_PARALLEL=4 BENCH_TOOLS=vault-xx,vault-ik BENCH_HELD=6 BENCH_MIB=1 \
+	    BENCH_TIMES=1 BENCH_CLIENTS=1,20 BENCH_MESSAGES=100 BENCH_IDLE=1 BENCH_JSON=1 \
+	    "$PYTHON" "$ROOT/tests/bench/server.py" >bench.json 2>bench.err || fail "$(cat bench.err)"
+	jq -es 'length == 1 and (.[0] | ([.handshakes[].runs[0]] | length == 2 and all(.handshakes == 20 and .failed == 0)) and
+	    (.held.runs[0] | .held == 6 and .lost == 0 and .share > 0) and
+	    ([.idle[].runs[0]] | length == 2 and all(.messages == 100 and .messages_lost == 0 and .rss_kib_client > 0)))' bench.json
 }
 
 @test "connections that are held, dripped into, or left in the middle of a hello or a frame are in nobody's way" {

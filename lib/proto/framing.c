@@ -73,3 +73,10 @@ size_t framing_tail(enum framing f, uint8_t out[FRAMING_EDGE])
 	out[0] = f == FRAMING_LINES ? '\n' : '\0';
 	return 1;
 }
+
+bool framing_holds(enum framing f, const uint8_t *body, size_t n)
+{
+	uint8_t tail[FRAMING_EDGE];
+
+	return n == 0 || framing_tail(f, tail) == 0 || !memchr(body, tail[0], n);
+}

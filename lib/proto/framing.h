@@ -35,4 +35,7 @@ bool framing_last_counts(enum framing f);
 size_t framing_head(enum framing f, size_t len, uint8_t out[FRAMING_EDGE]);
 size_t framing_tail(enum framing f, uint8_t out[FRAMING_EDGE]);
 
+/* Can this be (a part of) the body of a message, or would the delimiter in it end one? */
+bool framing_holds(enum framing f, const uint8_t *body, size_t n);
+
 #endif

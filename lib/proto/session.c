@@ -317,6 +317,16 @@ bool session_is_raw(const struct session *s)
 	return !s->wire->tells;
 }
 
+bool session_keeps_messages(const struct session *s)
+{
+	return s->messages || !s->wire->tells;
+}
+
+size_t session_message_max(const struct session *s)
+{
+	return s->wire->tells ? SIZE_MAX : SESSION_RAW_MESSAGEMAX;
+}
+
 bool session_asks_unacked(const struct session *s)
 {
 	return s->config->tells_unacked && !s->wire->tells && !s->wire_dead &&

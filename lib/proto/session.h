@@ -61,6 +61,9 @@ enum session_receipt_status {
 };
 #define STOP_ONE_WAY 1 /* detail of a STOP with status 0: this side takes nothing at all */
 
+/* The longest message on a raw wire, where one is a record. */
+#define SESSION_RAW_MESSAGEMAX (65535 - 16)
+
 struct session;
 struct wire;
 
@@ -74,13 +77,17 @@ struct session_config {
 	struct handshake_config handshake;
 	/* What to say of ourselves. Ed25519 public key, or NULL (none, or X25519 only). */
 	const uint8_t *identity;
+	/* Is it known that the identity (Ed25519) and the key (X25519) are of one pair? What is not known is computed,
+	 * which costs more than a Diffie-Hellman. NULL: nothing is. */
+	bool (*paired)(const void *owner, const uint8_t identity[32], const uint8_t key[32]);
+	const void *paired_owner;
 	const char *software; /* name and version, for OPEN and READY */
 	bool throwaway;	  /* our static key is made for this run */
 	bool probe;	  /* initiator: only ask who is there */
 	bool remember;	  /* initiator: ask the responder to authorize our key from now on */
 	bool compress;	  /* offer or agree */
 	int level;	  /* zstd level */
-	bool messages;	  /* offer or agree to keep message boundaries */
+	bool messages;	  /* offer or agree to keep message boundaries; on a raw wire empty messages count, too */
 	bool wait_ready;  /* initiator: no data before READY, so that all can be tried again */
 	bool send_nothing; /* one-way: our direction is empty, so nothing of it needs a receipt */
 	bool take_nothing; /* one-way: refuse the peer's direction (STOP at once) */
@@ -109,6 +116,9 @@ struct session_peer {
 	bool throwaway;
 	bool probe;
 	bool remember; /* it asked us to authorize its key, or says that it did so with ours */
+	bool by_code; /* it knew the one-time code */
+	bool has_psk; /* it has the pre-shared key that ${psk} tells of */
+	struct handshake_psk psk;
 	bool stopped;	 /* it sent STOP */
 	bool receipted;	 /* it sent RECEIPT */
 	uint8_t status, detail; /* of its STOP or RECEIPT */
@@ -252,6 +262,10 @@ bool session_agreed(const struct session *s);
 bool session_wants_reset(const struct session *s);
 /* Does it speak a wire without end marks and receipts? */
 bool session_is_raw(const struct session *s);
+/* Once it is ready: does what is sent as one message arrive as one? (On a raw wire each record is one.) */
+bool session_keeps_messages(const struct session *s);
+/* The longest message that can be sent. */
+size_t session_message_max(const struct session *s);
 /* Does it want to be told session_unacked() now? */
 bool session_asks_unacked(const struct session *s);
 /* How the peer's command ended, 0 to 255, if the peer told so and nothing else went wrong; else -1. */

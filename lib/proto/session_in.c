@@ -161,6 +161,14 @@ void session_resume_held(struct session *s)
 	s->wire->record(s, held, s->held_len);
 }
 
+/* Was this window, taken to its end, in the buffer for decompression? (An empty one has nothing there.) */
+static bool was_unsquashed(const struct session *s, const struct session_window *w)
+{
+	uintptr_t at = (uintptr_t)w->data, buf = (uintptr_t)s->unsquash_buf;
+
+	return s->unsquash_busy && at > buf && at <= buf + SQUASH_PLAIN;
+}
+
 void session_recv_app_ack(struct session *s, size_t n)
 {
 	s->delivered += n;
@@ -175,10 +183,12 @@ void session_recv_app_ack(struct session *s, size_t n)
 		n -= take;
 		if (w->len > 0)
 			return;
+		/* (One that came before it, or comes behind, leaves that as it is.) */
+		if (was_unsquashed(s, w))
+			s->unsquash_busy = false;
 		s->win_first = (s->win_first + 1) % SESSION_WINDOWS;
 		s->win_count--;
 	}
-	s->unsquash_busy = false;
 	if (s->phase == PHASE_RUN) {
 		session_resume_held(s);
 		session_process(s);

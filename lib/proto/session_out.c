@@ -196,6 +196,11 @@ void session_send_empty(struct session *s)
 {
 	if (!session_can_send(s))
 		return;
+	if (s->wire->empty_proves && s->wire->empty_proves(s)) {
+		if (session_seal(s, 0) < 0)
+			return;
+		s->messages_sent++;
+	}
 	s->wire->data_prefix(s, s->out + s->out_tail + 4, DATA_WHOLE);
 	if (session_seal(s, s->wire->prefix) < 0)
 		return;

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "bigendian.h"
-
 uint8_t *units_room(struct units *f, size_t *n)
 {
 	if (f->from > 0) {
@@ -20,100 +18,93 @@ void units_filled(struct units *f, size_t n)
 	f->to += n;
 }
 
-static enum units_found found(struct units *f, size_t head, size_t n, size_t tail, const uint8_t **text, size_t *len)
+/* The longest message; it must fit with its edges. */
+static size_t longest(const struct units *f)
 {
-	*text = f->buf + f->from + head;
-	*len = n;
-	f->from += head + n + tail;
-	return UNITS_MESSAGE;
+	uint8_t edge[FRAMING_EDGE];
+
+	return f->max > 0 ? f->max : f->cap - framing_head(f->framing, 0, edge) - framing_tail(f->framing, edge);
 }
 
-static enum units_found next_delimited(struct units *f, uint8_t delimiter, const uint8_t **text, size_t *n)
+static enum units_found too_large(struct units *f, size_t len)
 {
-	for (;;) {
-		uint8_t *at = f->buf + f->from, *end = memchr(at, delimiter, f->to - f->from);
-		size_t len = end ? (size_t)(end - at) : f->to - f->from;
+	uint8_t edge[FRAMING_EDGE];
+	size_t head = framing_head(f->framing, len, edge);
 
-		if (f->skipping) {
-			f->from += len + (end != NULL);
-			f->skipping = !end;
-			if (!end)
-				return UNITS_MORE;
-			continue;
-		}
-		if (end)
-			return found(f, 0, len, 1, text, n);
-		if (len == f->cap) {
-			f->from = f->to;
-			f->skipping = true;
-			return UNITS_LARGE;
-		}
-		return f->eof && len > 0 ? found(f, 0, len, 0, text, n) : UNITS_MORE;
-	}
+	f->from += head;
+	f->skip = head > 0 ? len : 0;
+	f->skipping = true;
+	return UNITS_LARGE;
 }
 
-static enum units_found next_u32(struct units *f, const uint8_t **text, size_t *n)
+/* What is here of a message that was too large. */
+static void pass_over(struct units *f)
 {
-	size_t have, len;
+	size_t have = f->to - f->from, len = f->skip < have ? f->skip : have;
+	const uint8_t *body;
+	ssize_t used;
 
 	if (f->skip > 0) {
-		have = f->to - f->from < f->skip ? f->to - f->from : f->skip;
-		f->from += have;
-		f->skip -= have;
+		f->from += len;
+		f->skip -= len;
+		f->skipping = f->skip > 0;
+		return;
 	}
-	have = f->to - f->from;
-	if (f->eof && (f->skip > 0 || (have > 0 && have < 4))) {
-		f->skip = 0;
-		f->from = f->to;
-		return UNITS_CUT;
-	}
-	if (f->skip > 0 || have < 4)
-		return UNITS_MORE;
-	len = be_get32(f->buf + f->from);
-	if (len > f->cap - 4) {
-		f->from += 4;
-		f->skip = len;
-		return UNITS_LARGE;
-	}
-	if (have - 4 >= len)
-		return found(f, 4, len, 0, text, n);
-	if (!f->eof)
-		return UNITS_MORE;
+	used = framing_next(f->framing, f->buf + f->from, have, have, &body, &len);
+	f->from += used > 0 ? (size_t)used : have;
+	f->skipping = used == 0;
+}
+
+/* The stream has ended, and ${have} bytes of an unfinished message are left. */
+static enum units_found last(struct units *f, size_t have, const uint8_t **text, size_t *n)
+{
+	bool counts = framing_last_counts(f->framing) && !f->skipping;
+
+	*text = f->buf + f->from;
+	*n = have;
 	f->from = f->to;
-	return UNITS_CUT;
+	f->skip = 0;
+	f->skipping = false;
+	return counts ? UNITS_MESSAGE : UNITS_CUT;
 }
 
 enum units_found units_next(struct units *f, const uint8_t **text, size_t *n)
 {
-	switch (f->framing) {
-	case FRAMING_LINES:
-		return next_delimited(f, '\n', text, n);
-	case FRAMING_NUL:
-		return next_delimited(f, '\0', text, n);
-	case FRAMING_U32:
-		return next_u32(f, text, n);
-	default:
-		return f->to > f->from ? found(f, 0, f->to - f->from, 0, text, n) : UNITS_MORE;
-	}
+	size_t have;
+	ssize_t used;
+
+	if (f->skipping)
+		pass_over(f);
+	if (f->skipping)
+		return f->eof && f->skip > 0 ? last(f, 0, text, n) : UNITS_MORE;
+	have = f->to - f->from;
+	if (have == 0)
+		return UNITS_MORE;
+	*n = 0;
+	used = framing_next(f->framing, f->buf + f->from, have, longest(f), text, n);
+	if (used == FRAMING_TOO_LONG)
+		return too_large(f, *n);
+	if (used == 0)
+		return f->eof ? last(f, have, text, n) : UNITS_MORE;
+	f->from += (size_t)used;
+	return UNITS_MESSAGE;
 }
 
 size_t units_write(enum framing framing, const char *tag, const uint8_t *text, size_t n, uint8_t *out, size_t cap)
 {
-	size_t taglen = tag ? strlen(tag) : 0, head = framing == FRAMING_U32 ? 4 : 0;
-	size_t tail = framing == FRAMING_LINES || framing == FRAMING_NUL ? 1 : 0;
-	uint8_t delimiter = framing == FRAMING_LINES ? '\n' : '\0';
+	uint8_t head[FRAMING_EDGE], tail[FRAMING_EDGE];
+	size_t taglen = tag ? strlen(tag) : 0;
+	size_t headlen = framing_head(framing, taglen + n, head), taillen = framing_tail(framing, tail);
 
-	if (tail && n > 0 && memchr(text, delimiter, n))
+	if (!framing_holds(framing, text, n))
 		return SIZE_MAX;
-	if (cap < head + taglen + n + tail)
+	if (cap < headlen + taglen + n + taillen)
 		return 0;
-	if (head)
-		be_put32(out, (uint32_t)(taglen + n));
+	memcpy(out, head, headlen);
 	if (taglen > 0)
-		memcpy(out + head, tag, taglen);
+		memcpy(out + headlen, tag, taglen);
 	if (n > 0)
-		memcpy(out + head + taglen, text, n);
-	if (tail)
-		out[head + taglen + n] = delimiter;
-	return head + taglen + n + tail;
+		memcpy(out + headlen + taglen, text, n);
+	memcpy(out + headlen + taglen + n, tail, taillen);
+	return headlen + taglen + n + taillen;
 }

@@ -16,7 +16,7 @@
 enum units_found {
 	UNITS_MESSAGE,
 	UNITS_MORE,	/* no whole message is there */
-	UNITS_LARGE,	/* a message larger than the buffer: it is passed over, this once is told */
+	UNITS_LARGE,	/* a message that is too large: it is passed over, this once is told */
 	UNITS_CUT,	/* the end came within a message (u32) */
 };
 
@@ -25,8 +25,9 @@ struct units {
 	enum framing framing;
 	uint8_t *buf; /* the caller's */
 	size_t cap, from, to;
-	size_t skip; /* bytes of a message that is passed over (u32) */
-	bool skipping; /* up to the next delimiter */
+	size_t max;  /* the longest message, which must fit with its edges; 0 = whatever fits */
+	bool skipping; /* a message is passed over: up to the next delimiter, or (u32) */
+	size_t skip;   /* so many bytes */
 	bool eof;
 };
 

@@ -41,6 +41,8 @@ struct wire {
 	/* The transport has ended and all whole records are opened: was that the peer's end of data?
 	 * NULL: never by itself. */
 	bool (*ends_by_fin)(struct session *s);
+	/* Would an empty message now be taken for a proof of who we are, and no message? NULL: never. */
+	bool (*empty_proves)(const struct session *s);
 	/* Clocks of the wire itself (keep-alive); and the next time it wants to be asked, or -1. */
 	void (*tick)(struct session *s);
 	int64_t (*deadline)(const struct session *s);

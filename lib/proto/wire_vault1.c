@@ -49,19 +49,28 @@ static int bad(struct session *s, const char *what)
 	return session_fail(s, CLOSE_PROTOCOL, ERROR_PROTOCOL, BLAME_PEER, "protocol error by the peer: %s", what);
 }
 
+static bool is_of_handshake(const struct session *s, const uint8_t identity[KEY_BYTES])
+{
+	uint8_t x[KEY_BYTES];
+	struct key key = {.form = KEY_PUBLIC};
+
+	if (!s->peer.has_key || s->protocol.dh != DH_25519)
+		return false;
+	if (s->config->paired && s->config->paired(s->config->paired_owner, identity, s->peer.key))
+		return true;
+	memcpy(key.bytes, identity, KEY_BYTES);
+	return key_x25519_public(x, &key) == KEYTEXT_OK && memcmp(x, s->peer.key, KEY_BYTES) == 0;
+}
+
 /* OPEN and READY hold the same map. */
 static int take_params(struct session *s, const uint8_t *body, size_t n, struct params *p)
 {
-	uint8_t x[KEY_BYTES];
-	struct key identity = {.form = KEY_PUBLIC};
 	const char *why;
 
 	if (params_decode(p, body, n, &why) < 0)
 		return bad(s, why);
 	if (p->has_identity) {
-		memcpy(identity.bytes, p->identity, sizeof identity.bytes);
-		if (!s->peer.has_key || s->protocol.dh != DH_25519 || key_x25519_public(x, &identity) != KEYTEXT_OK ||
-		    memcmp(x, s->peer.key, sizeof x) != 0)
+		if (!is_of_handshake(s, p->identity))
 			return bad(s, "its identity is not the key of its handshake");
 		s->peer.has_identity = true;
 		memcpy(s->peer.identity, p->identity, sizeof s->peer.identity);
@@ -190,6 +199,7 @@ static int on_receipt(struct session *s, const uint8_t *body, size_t n)
 static int on_stop(struct session *s, const uint8_t *body, size_t n)
 {
 	uint64_t written;
+	bool missed;
 
 	if (n != 10)
 		return bad(s, "STOP of wrong length");
@@ -203,7 +213,8 @@ static int on_stop(struct session *s, const uint8_t *body, size_t n)
 	s->peer.detail = body[9];
 	s->eof_want = true;
 	/* What was sent and not taken is lost, unless a command that was given it says that it is content. */
-	if (s->peer.status == RECEIPT_DONE && s->sent > written)
+	missed = s->sent > written || (s->messages && s->messages_sent > 0 && s->peer.detail == STOP_ONE_WAY);
+	if (s->peer.status == RECEIPT_DONE && missed)
 		session_note(s, ERROR_PEER, BLAME_PEER, "the peer took only %llu of %llu bytes%s", (unsigned long long)written,
 		    (unsigned long long)s->sent, s->peer.detail == STOP_ONE_WAY ? " (it only sends)" : " and wants no more");
 	else if (s->peer.status != RECEIPT_FAILED || s->sent > written || !s->eof_sent)

@@ -17,6 +17,7 @@
 #include "wire.h"
 
 #define RAW_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES)
+_Static_assert(RAW_BODYMAX == SESSION_RAW_MESSAGEMAX, "a message is a record");
 #define SILENT_MS 500 /* who sends more than a first message by chance has done so by then, or left */
 
 /* The side that said the last handshake message must let it arrive alone. */
@@ -112,6 +113,12 @@ static int raw_odd_frame(struct session *s, uint32_t len)
 	return 0;
 }
 
+/* Is an empty message of the peer the first that it says, where that proves it? Then it is none. */
+static bool proof_of_peer(const struct session *s)
+{
+	return !s->config->handshake.initiator && s->messages_received == 0 && !noise_protocol_proves_peer(&s->protocol, false);
+}
+
 static int raw_record(struct session *s, uint8_t *plain, size_t n)
 {
 	if (s->config->max_message > 0 && n > s->config->max_message)
@@ -121,7 +128,7 @@ static int raw_record(struct session *s, uint8_t *plain, size_t n)
 		s->quiet_until = s->now;
 	s->pausing = false;
 	s->last_data = s->now;
-	if (n > 0 && !s->stop_want) {
+	if ((n > 0 || (s->config->messages && !proof_of_peer(s))) && !s->stop_want) {
 		session_window_add(s, plain, n, false);
 	} else {
 		s->messages_received++;
@@ -161,7 +168,11 @@ static bool raw_ends_by_fin(struct session *s)
  */
 static bool may_end(const struct session *s)
 {
-	return s->sent > 0 || s->stop_want || s->peer_eof;
+	/* (Where an empty message may be a proof, it says nothing else.) */
+	bool spoken = s->sent > 0 ||
+	    (s->config->messages && s->messages_sent > 0 && noise_protocol_proves_peer(&s->protocol, false));
+
+	return spoken || s->stop_want || s->peer_eof;
 }
 
 static void raw_control(struct session *s)
@@ -209,7 +220,7 @@ static int64_t raw_deadline(const struct session *s)
 #define RAW_MEMBERS \
 	.prefix = 0, .body_max = RAW_BODYMAX, .judged = raw_judged, .odd_frame = raw_odd_frame, .record = raw_record, \
 	.data_prefix = raw_data_prefix, .control = raw_control, .all_said = raw_all_said, .all_heard = raw_all_heard, \
-	.may_send = raw_may_send, .ends_by_fin = raw_ends_by_fin, .tick = raw_tick, .deadline = raw_deadline
+	.may_send = raw_may_send, .empty_proves = must_prove, .ends_by_fin = raw_ends_by_fin, .tick = raw_tick, .deadline = raw_deadline
 
 static int raw_start(struct session *s)
 {

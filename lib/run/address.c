@@ -58,6 +58,8 @@ static int parse_bracket(struct address *a, const char *text, const char *port, 
 
 	if (!end)
 		return bad(e, "']' is missing", text);
+	if (end == text + 1)
+		return bad(e, "HOST is empty", text);
 	if (set_host(a, text + 1, (size_t)(end - text - 1), e) < 0)
 		return -1;
 	if (end[1] == ':' && !port)
@@ -75,6 +77,9 @@ int address_parse(struct address *a, const char *host, const char *port, bool lo
 	a->any_host = true;
 	if (!host)
 		return 0;
+	/* Who writes nothing for it, as an unset variable does, did not mean all addresses. */
+	if (host[0] == '\0')
+		return bad(e, "HOST is empty", host);
 	if (host[0] == '/')
 		return parse_unix(a, host, port, e);
 	if (host[0] == '[')

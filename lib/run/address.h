@@ -27,6 +27,7 @@ struct address {
 };
 
 /* Parse one or two operands (${port} may be NULL). Unless ${lone_port}, a number alone is a host.
+ * An empty HOST is an error, but for ":PORT".
  * 0, or -1 with ERROR_USAGE. */
 int address_parse(struct address *a, const char *host, const char *port, bool lone_port, struct error *e)
     __attribute__((warn_unused_result));

@@ -15,6 +15,8 @@ struct seat {
 	struct partial partial;
 	uint64_t dropped;
 	uint64_t mark;	/* standard output must have got so far before its receipt */
+	struct guest *behind; /* in the line of those who wait for that */
+	bool in_line;
 	bool ended;	/* its end came, and waits for that */
 	bool waiting;	/* for room elsewhere */
 	bool full;	/* much waits for it */
@@ -31,7 +33,8 @@ struct board {
 	struct message_queue out;
 	size_t offset;
 	uint64_t queued, written; /* bytes for standard output, since the start */
-	int64_t waiting, ended, full; /* guests of which that is true */
+	int64_t waiting, full; /* guests of which that is true */
+	struct guest *line, *line_end; /* who wait for a mark, which are in order */
 	bool input_ended, failed;
 	struct error error;
 	int status;
@@ -50,6 +53,9 @@ int board_to_output(struct board *b, const struct guest *g, const uint8_t *body,
 void board_write_output(struct board *b);
 /* Step those who waited for room or for what has been written. */
 void board_wake_guests(struct board *b);
+/* A guest has ended: it waits until all that is queued now has been written. */
+void board_queue_up(struct guest *g);
+void board_leave_line(struct guest *g);
 
 /* ---- board_guests.c ---- */
 

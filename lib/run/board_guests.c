@@ -150,6 +150,11 @@ static bool send_piece(struct guest *g, struct seat *s)
 	return true;
 }
 
+static bool has_spoken(const struct session *s)
+{
+	return s->received > 0 || (s->messages && s->messages_received > 0);
+}
+
 static bool may_end(const struct guest *g)
 {
 	const struct service *v = g->service;
@@ -163,7 +168,7 @@ static bool may_end(const struct guest *g)
 		return s->ended;
 	/* In a hub, and where only the control socket could say more, who ends without a word came to listen. */
 	if (v->o->hub || (v->control && board_of(g)->input_ended))
-		return s->ended && g->conn->session.received > 0;
+		return s->ended && has_spoken(&g->conn->session);
 	return board_of(g)->input_ended && only_input(v);
 }
 
@@ -322,8 +327,7 @@ static void take_end(struct guest *g, struct seat *s)
 	}
 	partial_clear(&s->partial);
 	s->ended = true;
-	s->mark = b->queued;
-	b->ended++;
+	board_queue_up(g);
 }
 
 static void give_receipt(struct guest *g, struct seat *s)
@@ -333,7 +337,6 @@ static void give_receipt(struct guest *g, struct seat *s)
 	if (!s->ended || s->mark > b->written || !(session_state(&g->conn->session) & SESSION_FINISH_APP))
 		return;
 	session_receipt(&g->conn->session, b->failed ? RECEIPT_FAILED : RECEIPT_DONE, 0);
-	b->ended--;
 }
 
 void board_take(struct guest *g, struct seat *s)

@@ -43,17 +43,57 @@ static void output_failed(struct board *b, int why)
 	service_fail(b->service, CLOSE_OUTPUT, ERROR_IO, "standard output failed");
 }
 
+static struct seat *seat_of(const struct guest *g)
+{
+	return g->place;
+}
+
 /* Those who waited for what has been written now. */
 void board_wake_guests(struct board *b)
 {
-	if (b->waiting == 0 && b->ended == 0)
-		return;
-	for (struct guest *g = b->service->first; g; g = g->next) {
-		struct seat *s = g->place;
+	while (b->line && seat_of(b->line)->mark <= b->written) {
+		struct guest *g = b->line;
 
-		if (s && (s->waiting || (s->ended && s->mark <= b->written)))
-			service_soon(g);
+		b->line = seat_of(g)->behind;
+		seat_of(g)->in_line = false;
+		service_soon(g);
 	}
+	for (struct guest *g = b->waiting > 0 ? b->service->first : NULL; g; g = g->next)
+		if (g->place && seat_of(g)->waiting)
+			service_soon(g);
+}
+
+void board_queue_up(struct guest *g)
+{
+	struct board *b = board_of(g);
+	struct seat *s = g->place;
+
+	s->mark = b->queued;
+	s->behind = NULL;
+	s->in_line = true;
+	if (b->line)
+		seat_of(b->line_end)->behind = g;
+	else
+		b->line = g;
+	b->line_end = g;
+}
+
+void board_leave_line(struct guest *g)
+{
+	struct board *b = board_of(g);
+	struct guest *before = NULL;
+
+	if (!seat_of(g)->in_line)
+		return;
+	for (struct guest *at = b->line; at != g; at = seat_of(at)->behind)
+		before = at;
+	if (before)
+		seat_of(before)->behind = seat_of(g)->behind;
+	else
+		b->line = seat_of(g)->behind;
+	if (b->line_end == g)
+		b->line_end = before;
+	seat_of(g)->in_line = false;
 }
 
 static void wrote(struct board *b, size_t n)

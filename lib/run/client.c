@@ -97,9 +97,20 @@ static void tell_remembered(struct client *c, bool done)
 		    c->o->judge.name);
 }
 
+/* Nothing has been sent yet, and what the peer may have sent has not been looked at. */
+static void check_messages(const struct client *c, struct conn *conn)
+{
+	if (c->o->stream.framing == FRAMING_RAW || session_keeps_messages(&conn->session))
+		return;
+	session_abort(&conn->session, CLOSE_PROTOCOL, ERROR_PROTOCOL,
+	    "the listener keeps no message boundaries, which --framing needs: it does with --framing, or -k");
+	conn_update(conn);
+}
+
 static void announce(struct client *c, struct conn *conn)
 {
 	c->announced = true;
+	check_messages(c, conn);
 	stream_warn_raw(conn);
 	(void)!contact_ready(&c->contact, conn);
 	if (c->o->stream.remember)

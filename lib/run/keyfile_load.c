@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "crypto/secret.h"
+#include "log.h"
+
+#define AWAIT_MS 1000
 
 int keyfile_slurp(int fd, const char *name, void *buf, size_t room, size_t *len, struct error *e)
 {
@@ -40,6 +43,19 @@ void keyfile_unload(struct keyfile_content *c)
 	secret_free(c);
 }
 
+/* Nothing to read in a FIFO to which nobody has written yet, however long: then it is said whom this waits for. */
+static void keyfile_await(int fd, const char *path)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	int rc, ms = AWAIT_MS;
+
+	while ((rc = poll(&pfd, 1, ms)) == 0 || (rc < 0 && errno == EINTR)) {
+		if (rc == 0)
+			log_warn("waiting for somebody to write to %s", path);
+		ms = rc == 0 ? -1 : ms;
+	}
+}
+
 struct keyfile_content *keyfile_load(const char *path, struct error *e)
 {
 	struct keyfile_content *c = secret_alloc(sizeof(*c));
@@ -49,11 +65,14 @@ struct keyfile_content *keyfile_load(const char *path, struct error *e)
 		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
 		return NULL;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* (A FIFO would keep us in open() until it has a writer.) */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &c->st)) {
 		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
 		goto fail;
 	}
+	if (S_ISFIFO(c->st.st_mode))
+		keyfile_await(fd, path);
 	if (keyfile_slurp(fd, path, c->text, sizeof(c->text), &c->len, e))
 		goto fail;
 	close(fd);

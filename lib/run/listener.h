@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "judge.h"
-#include "proto/framing.h"
 #include "socket.h"
 #include "stream.h"
 
@@ -37,7 +36,6 @@ struct listener_options {
 	bool keep_open;
 	bool hub, echo;
 	bool tag;
-	enum framing framing;
 	enum slow_policy slow;
 	size_t max_message; /* of framing */
 	struct spawner *spawner; /* a command for each client, see exec.h; or NULL */

@@ -12,6 +12,8 @@
 
 #include "crypto/secret.h"
 
+#define DISK_STEP (8 * 1024 * 1024)
+
 static int fail(const struct outfile *f, const char *what, struct error *e)
 {
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "-o %s: %s: %s", f->path, what, strerror(errno));
@@ -38,10 +40,14 @@ static int locate(struct outfile *f, const char *path, struct error *e)
 			    "-o %s: not a regular file (use '>' for what is not to be replaced as a whole)", path);
 		f->replaces = true;
 		f->mode = st.st_mode & 0777;
+		f->owner = st.st_uid;
+		f->group = st.st_gid;
 		if (!realpath(path, copy))
 			return fail(f, "cannot resolve", e);
 		snprintf(f->path, sizeof f->path, "%s", copy);
-	}
+	} else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		/* To take its place is not what was asked for, and where it leads may not be for us to make. */
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "-o %s: a symbolic link that leads to no file", path);
 	snprintf(copy, sizeof copy, "%s", f->path);
 	snprintf(f->dir, sizeof f->dir, "%s", dirname(copy));
 	return 0;
@@ -64,10 +70,19 @@ static int temporary_name(struct outfile *f)
 	return 0;
 }
 
-/* Who could not read the old content cannot read the new one, and the other way round. */
-static int keep_mode(struct outfile *f, struct error *e)
+/*
+ * Who could not read the old content cannot read the new one, and the other way round. Where the old group
+ * cannot be had, ours gets what everybody has.
+ */
+static int keep_access(struct outfile *f, struct error *e)
 {
-	if (!f->replaces || fchmod(f->fd, f->mode) == 0)
+	mode_t mode = f->mode;
+
+	if (!f->replaces)
+		return 0;
+	if (fchown(f->fd, f->owner, f->group) < 0 && fchown(f->fd, (uid_t)-1, f->group) < 0)
+		mode = (mode & 0707) | (mode & 07) << 3;
+	if (fchmod(f->fd, mode) == 0)
 		return 0;
 	fail(f, "cannot give it the permissions of the old one", e);
 	outfile_discard(f);
@@ -83,14 +98,14 @@ int outfile_open(struct outfile *f, const char *path, struct error *e)
 	f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f->fd = open(f->dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, f->mode);
 	if (f->fd >= 0)
-		return keep_mode(f, e);
+		return keep_access(f, e);
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
 		goto failed;
 	if (temporary_name(f) < 0)
 		goto failed;
 	f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, f->mode);
 	if (f->fd >= 0)
-		return keep_mode(f, e);
+		return keep_access(f, e);
 	f->temporary[0] = '\0';
 failed:
 	fail(f, "cannot create", e);
@@ -115,6 +130,21 @@ static int give_name(struct outfile *f)
 		return -1;
 	}
 	return rename(f->temporary, f->path);
+}
+
+void outfile_written(struct outfile *f, size_t n)
+{
+	f->written += (off_t)n;
+#ifdef SYNC_FILE_RANGE_WRITE
+	if (f->written - f->begun < DISK_STEP)
+		return;
+	/* Wait for what was begun before this, then begin this. (Errors are for fsync to tell.) */
+	if (f->begun > 0)
+		(void)sync_file_range(f->fd, 0, f->begun,
+		    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	(void)sync_file_range(f->fd, f->begun, f->written - f->begun, SYNC_FILE_RANGE_WRITE);
+	f->begun = f->written;
+#endif
 }
 
 int outfile_commit(struct outfile *f, struct error *e)

@@ -8,16 +8,17 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "framed.h"
 #include "log.h"
+#include "pump_parts.h"
 
 #define LOOK_SECONDS 0.5
 /* A reader like tar leaves when it has seen enough; the peer's end may be right behind. */
 #define READER_GRACE_SECONDS 0.5
 #define TELL_WAITING_MS 5000
-#define PACE_READS 20 /* a second under a rate limit */
 #define STATUS_NO_EXIT 126 /* from here on a command did not end by itself: it could not be run, or a signal ended it */
 
-static void watch(struct pump *p, ev_io *w, bool wanted)
+void pump_watch(struct pump *p, ev_io *w, bool wanted)
 {
 	if (wanted && !ev_is_active(w))
 		ev_io_start(p->loop, w);
@@ -25,115 +26,23 @@ static void watch(struct pump *p, ev_io *w, bool wanted)
 		ev_io_stop(p->loop, w);
 }
 
-static bool lives_on(const struct pump *p)
+bool pump_lives_on(const struct pump *p)
 {
 	return p->ep->ops->outcome != NULL;
-}
-
-/* ---- our input, toward the peer ---- */
-
-static void end_input(struct pump *p)
-{
-	if (p->input_ended)
-		return;
-	p->input_ended = true;
-	watch(p, &p->input, false);
-	/* (A wire without words has one end for all: not before it is known how the command ends.) */
-	if (!lives_on(p) || !session_is_raw(&p->conn->session))
-		session_end(&p->conn->session);
-}
-
-/* Shorten the windows to what the rate limit allows now. */
-static int limit(struct pump *p, struct iovec *iov, int count)
-{
-	uint64_t left = rate_available(&p->rate, clock_ms());
-
-	for (int i = 0; i < count; i++) {
-		if (iov[i].iov_len > left)
-			iov[i].iov_len = (size_t)left;
-		left -= iov[i].iov_len;
-		if (iov[i].iov_len == 0)
-			return i;
-	}
-	return count;
-}
-
-/* It may go on to talk, to nobody. */
-static void discard_input(struct pump *p)
-{
-	static uint8_t nowhere[65536];
-	struct iovec iov = {nowhere, sizeof nowhere};
-	ssize_t n = p->ep->ops->read(p->ep, &iov, 1);
-
-	p->discard = n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
-	watch(p, &p->input, p->discard);
-}
-
-static void read_input(struct pump *p)
-{
-	struct session *s = &p->conn->session;
-	struct iovec iov[SESSION_BULK];
-	int count;
-	ssize_t n;
-
-	conn_wake(p->conn);
-	count = session_send_app_iov(s, iov, SESSION_BULK);
-	count = limit(p, iov, count);
-	if (count == 0 || p->input_ended)
-		return;
-	n = p->ep->ops->read(p->ep, iov, count);
-	if (n > 0) {
-		rate_take(&p->rate, (uint64_t)n);
-		session_send_app_ack(s, (size_t)n);
-	} else if (n == 0)
-		end_input(p);
-	else if (errno != EAGAIN && errno != EWOULDBLOCK) {
-		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->in_name, strerror(errno));
-		session_abort(s, CLOSE_INTERRUPTED, ERROR_IO, "input failed");
-	}
-}
-
-/*
- * The peer wants no more. What is left in our input then is not delivered, and that is no success;
- * nor is what comes while the session still lives, so an input without an end is asked again then.
- */
-static void stop_input(struct pump *p)
-{
-	const struct session_peer *peer = session_peer(&p->conn->session);
-	uint8_t byte;
-	struct iovec one = {&byte, 1};
-	ssize_t n;
-
-	p->input_ended = true;
-	p->unproven = false;
-	watch(p, &p->input, false);
-	if (lives_on(p)) {
-		if (peer->stopped && peer->status != RECEIPT_DONE)
-			p->ep->ops->unread(p->ep);
-		else
-			p->discard = true;
-		return;
-	}
-	if (!peer->stopped || peer->status != RECEIPT_DONE || (p->ep->ops->may_read && !p->ep->ops->may_read(p->ep)))
-		return;
-	n = p->ep->ops->read(p->ep, &one, 1);
-	p->unproven = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-	if (n > 0)
-		error_set(&p->error, ERROR_PEER, BLAME_PEER, "the peer takes no more, but there is more in %s", p->ep->in_name);
 }
 
 /* ---- the peer's data, toward our output ---- */
 
 static void unwatch_output(struct pump *p)
 {
-	watch(p, &p->output, false);
-	watch(p, &p->reader_gone, false);
+	pump_watch(p, &p->output, false);
+	pump_watch(p, &p->reader_gone, false);
 	ev_timer_stop(p->loop, &p->grace);
 }
 
-static void abort_output(struct pump *p)
+void pump_abort_output(struct pump *p)
 {
-	if (p->output_ended && !lives_on(p))
+	if (p->output_ended && !pump_lives_on(p))
 		return;
 	p->output_ended = true;
 	unwatch_output(p);
@@ -144,7 +53,7 @@ static void abort_output(struct pump *p)
  * We cannot take more. If our own direction has not ended either, nobody can say that it would end
  * well: its input was cut by us. So the whole session is closed, and the peer learns why.
  */
-static void output_failed(struct pump *p, int why)
+void pump_output_failed(struct pump *p, int why)
 {
 	struct session *s = &p->conn->session;
 
@@ -153,7 +62,7 @@ static void output_failed(struct pump *p, int why)
 	else
 		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->out_name, strerror(why));
 	session_stop(s, RECEIPT_FAILED, 0);
-	abort_output(p);
+	pump_abort_output(p);
 	if (!p->input_ended)
 		session_abort(s, CLOSE_OUTPUT, ERROR_IO, "output failed");
 }
@@ -172,10 +81,10 @@ static bool write_output(struct pump *p)
 		session_recv_app_ack(s, (size_t)n);
 		return true;
 	}
-	if (lives_on(p) && errno == EPIPE)
+	if (pump_lives_on(p) && errno == EPIPE)
 		p->deaf = true;
 	else if (errno != EAGAIN && errno != EWOULDBLOCK)
-		output_failed(p, errno);
+		pump_output_failed(p, errno);
 	return false;
 }
 
@@ -189,11 +98,11 @@ static void finish_output(struct pump *p)
 		unwatch_output(p);
 		rc = p->ep->ops->end(p->ep, &p->error);
 	}
-	if (lives_on(p))
+	if (pump_lives_on(p))
 		return;
 	session_receipt(s, rc == 0 ? RECEIPT_DONE : RECEIPT_FAILED, 0);
 	if (p->ep->interactive)
-		end_input(p);
+		pump_end_input(p);
 	p->waiting_since = clock_ms();
 }
 
@@ -222,7 +131,7 @@ static void conclude(struct pump *p)
 
 	if (status < 0 || p->concluded)
 		return;
-	read_input(p);
+	pump_read_input(p);
 	if (!p->input_ended)
 		return;
 	p->concluded = true;
@@ -239,7 +148,7 @@ static void conclude(struct pump *p)
 /* What the peer said before the session failed is of no use: the rest will never come. */
 static void give_up(struct pump *p)
 {
-	abort_output(p);
+	pump_abort_output(p);
 	session_abort(&p->conn->session, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "given up");
 	p->input_ended = true;
 	p->discard = p->ep->in_fd >= 0 && p->ep->ops->outcome(p->ep) < 0;
@@ -250,7 +159,7 @@ static void look_at_peer(struct pump *p)
 {
 	struct pollfd fd = {.fd = p->conn->fd, .events = 0};
 
-	if (lives_on(p) && poll(&fd, 1, 0) == 1 && (fd.revents & (POLLERR | POLLHUP)))
+	if (pump_lives_on(p) && poll(&fd, 1, 0) == 1 && (fd.revents & (POLLERR | POLLHUP)))
 		session_abort(&p->conn->session, CLOSE_INTERRUPTED, ERROR_TRUNCATED, "the connection was lost");
 }
 
@@ -269,11 +178,11 @@ static void on_input(struct ev_loop *loop, ev_io *w, int events)
 	(void)loop;
 	(void)events;
 	if (p->discard) {
-		discard_input(p);
+		pump_discard_input(p);
 		return;
 	}
 	conn_tell_time(p->conn);
-	read_input(p);
+	pump_read_input(p);
 	kick(p);
 }
 
@@ -290,7 +199,7 @@ static void on_grace_over(struct ev_loop *loop, ev_timer *w, int events)
 
 	(void)loop;
 	(void)events;
-	output_failed(p, EPIPE);
+	pump_output_failed(p, EPIPE);
 	kick(p);
 }
 
@@ -335,24 +244,6 @@ static void on_pace(struct ev_loop *loop, ev_timer *w, int events)
 	kick(w->data);
 }
 
-/* May input be read now as far as the rate goes? If not, wake up when it may. */
-static bool paced(struct pump *p)
-{
-	uint64_t enough = p->rate.per_second / PACE_READS;
-	int64_t ms;
-
-	if (p->rate.per_second == 0)
-		return true;
-	rate_available(&p->rate, clock_ms());
-	ms = rate_wait(&p->rate, enough > 0 ? enough : 1);
-	if (ms > 0 && !ev_is_active(&p->pace)) {
-		ev_now_update(p->loop);
-		ev_timer_set(&p->pace, (double)ms / 1000 + 0.0005, 0.);
-		ev_timer_start(p->loop, &p->pace);
-	}
-	return ms == 0;
-}
-
 /* ---- the step ---- */
 
 static bool may_read(const struct pump *p)
@@ -364,10 +255,10 @@ static void set_watchers(struct pump *p, unsigned state)
 {
 	bool input = (state & SESSION_SEND_APP) && !p->input_ended, allowed = input && may_read(p);
 	bool look = (input && !allowed) || (p->waiting_since > 0 && !p->input_ended && !p->told_waiting) ||
-	    (lives_on(p) && !(state & SESSION_RECV_WIRE));
+	    (pump_lives_on(p) && !(state & SESSION_RECV_WIRE));
 
-	watch(p, &p->input, (allowed && paced(p)) || p->discard);
-	watch(p, &p->output, (state & SESSION_RECV_APP) && !p->output_ended && !p->deaf);
+	pump_watch(p, &p->input, (allowed && pump_paced(p)) || p->discard);
+	pump_watch(p, &p->output, ((state & SESSION_RECV_APP) || pump_holds_messages(p)) && !p->output_ended && !p->deaf);
 	if (look && !ev_is_active(&p->look))
 		ev_timer_again(p->loop, &p->look);
 	else if (!look)
@@ -380,25 +271,32 @@ bool pump_step(struct pump *p)
 	unsigned state;
 
 	conn_wake(p->conn);
-	if (lives_on(p) && !p->concluded && !(session_state(s) & SESSION_READY))
+	if (pump_lives_on(p) && !p->concluded && !(session_state(s) & SESSION_READY))
 		give_up(p);
-	while (session_state(s) & SESSION_RECV_APP && write_output(p))
-		;
+	if (p->framed)
+		pump_move_messages(p);
+	else
+		while (session_state(s) & SESSION_RECV_APP && write_output(p))
+			;
 	state = session_state(s);
-	if (state & SESSION_FINISH_APP)
+	if ((state & SESSION_FINISH_APP) && !pump_holds_messages(p))
 		finish_output(p);
-	if (lives_on(p))
+	if (pump_lives_on(p))
 		conclude(p);
 	if ((state & SESSION_INPUT_DONE) && !p->input_ended)
-		stop_input(p);
-	conn_update(p->conn);
+		pump_stop_input(p);
+	do
+		conn_update(p->conn);
+	while (pump_sends_on(p));
 	state = session_state(s);
+	if (p->framed && (state & SESSION_CLOSED) && pump_last_messages(p))
+		return false;
 	if (state & SESSION_CLOSED) {
-		abort_output(p);
+		pump_abort_output(p);
 		if (p->unproven)
-			stop_input(p);
-		watch(p, &p->input, p->discard);
-		return !lives_on(p) || p->ep->ops->outcome(p->ep) >= 0;
+			pump_stop_input(p);
+		pump_watch(p, &p->input, p->discard);
+		return !pump_lives_on(p) || p->ep->ops->outcome(p->ep) >= 0;
 	}
 	set_watchers(p, state);
 	return false;
@@ -425,11 +323,11 @@ void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_
 	if (ep->out_fd < 0)
 		p->output_ended = true;
 	/* (Where we could read ourselves, a pipe always has a reader, and our own output would wake us.) */
-	else if (!lives_on(p) && fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	else if (!pump_lives_on(p) && fstat(ep->out_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
 	    (fcntl(ep->out_fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
 		ev_io_start(p->loop, &p->reader_gone);
 	if (no_input || ep->in_fd < 0)
-		end_input(p);
+		pump_end_input(p);
 }
 
 void pump_stop(struct pump *p)
@@ -439,5 +337,7 @@ void pump_stop(struct pump *p)
 	ev_io_stop(p->loop, &p->reader_gone);
 	ev_timer_stop(p->loop, &p->look);
 	ev_timer_stop(p->loop, &p->pace);
-	abort_output(p);
+	pump_abort_output(p);
+	framed_free(p->framed);
+	p->framed = NULL;
 }

@@ -16,8 +16,11 @@
 
 #include "conn.h"
 #include "endpoint.h"
+#include "proto/framing.h"
 #include "proto/rate.h"
 #include "waits.h"
+
+struct framed;
 
 struct pump {
 	struct conn *conn;
@@ -28,6 +31,7 @@ struct pump {
 	ev_timer pace; /* until the rate limit lets us go on */
 	ev_timer grace; /* our reader has left: is the peer's end right behind? */
 	ev_timer look; /* terminal in the foreground again? waiting only for our own input? */
+	struct framed *framed; /* message boundaries are kept, see framed.h; or NULL */
 	struct error error; /* of the endpoint; it counts before the session's */
 	bool input_ended, output_ended;
 	bool unproven; /* the peer takes no more, and our input has neither more nor an end */
@@ -43,6 +47,11 @@ struct pump {
 /* Join them. ${no_input}: our direction ends at once (--recv-only). ${rate}: most bytes of our input
  * a second, 0 = no limit. Neither is owned by the pump. */
 void pump_start(struct pump *p, struct conn *conn, struct endpoint *ep, bool no_input, uint64_t rate);
+
+/* From the start on: each unit of the endpoint's input is one message, and the other way round; ${max} as for
+ * framed_new(). For a session that keeps messages, or is not ready and will be given up otherwise. 0, or -1 without
+ * memory. */
+int pump_keep_messages(struct pump *p, enum framing framing, size_t max) __attribute__((warn_unused_result));
 
 /* What a sleep that begins now would be for. */
 enum waits_for pump_waits(const struct pump *p);

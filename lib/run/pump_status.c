@@ -1,7 +1,7 @@
 /* What a pump waits for, and how it went. */
 #include <string.h>
 
-#include "pump.h"
+#include "pump_parts.h"
 
 #define STATUS_BROKEN_PIPE (128 + 13) /* what a shell shows for SIGPIPE */
 
@@ -12,7 +12,7 @@ enum waits_for pump_waits(const struct pump *p)
 	bool unconfirmed = p->input_ended && s->sent > s->confirmed && s->sent >= s->received;
 	bool ours = ev_is_active(&p->input), theirs = !p->output_ended; /* directions that have not ended */
 
-	if (state & SESSION_RECV_APP)
+	if ((state & SESSION_RECV_APP) || pump_holds_messages(p))
 		return WAITS_OUTPUT;
 	if (state & SESSION_SEND_WIRE)
 		return WAITS_NETWORK;

@@ -126,7 +126,7 @@ static const int commanding[] = {SYS_wait4, SYS_epoll_create1,
 };
 
 /* -o: see outfile.c. */
-static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat,
+static const int naming[] = {SYS_linkat, SYS_renameat, SYS_renameat2, SYS_unlinkat, SYS_sync_file_range,
 #ifdef __x86_64__
     SYS_rename, SYS_unlink,
 #endif
@@ -305,11 +305,11 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 		ALLOW(p, naming);
 	if (needs->removal || needs->removal_too)
 		ALLOW(p, removing);
-	if (needs->append || needs->reread)
+	if (needs->append || needs->reread || needs->reread_too)
 		ALLOW(p, appending);
 	if (needs->arrival)
 		ALLOW(p, arriving);
-	if (needs->append || needs->reread || needs->arrival)
+	if (needs->append || needs->reread || needs->reread_too || needs->arrival)
 		ALLOW(p, changing);
 	if (needs->connect) {
 		ALLOW(p, connecting);

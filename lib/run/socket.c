@@ -15,6 +15,7 @@
 #define ATTEMPTS_MAX 16
 #define PORT_TRIES 8
 #define ATTEMPT_DELAY_MS 250 /* RFC 8305 section 5 */
+#define FULL_MS 10
 
 void socket_tune(int fd)
 {
@@ -87,8 +88,30 @@ static int bind_source(int fd, int family, const struct socket_options *o, struc
 	return rc;
 }
 
+static int too_late(struct error *e)
+{
+	return error_set(e, ERROR_TIMEOUT, BLAME_PEER, "timeout: no connection in time (see --handshake-timeout)");
+}
+
+/* A Unix socket whose queue is full says so at once, and nothing tells when there is room. 0 or -1, also if somebody
+ * does not want to wait any longer (then ${e} is set, too). */
+static int join_queue(int fd, const struct addrinfo *ai, const struct socket_options *o, int64_t deadline, struct error *e)
+{
+	int rc;
+
+	while ((rc = connect(fd, ai->ai_addr, ai->ai_addrlen)) < 0 && errno == EAGAIN && ai->ai_family == AF_UNIX) {
+		if (o->interrupted && o->interrupted(o->owner))
+			return error_set(e, ERROR_TRUNCATED, BLAME_LOCAL, "interrupted");
+		if (deadline >= 0 && clock_ms() >= deadline)
+			return too_late(e);
+		(void)poll(NULL, 0, FULL_MS);
+	}
+	return rc < 0 && errno != EINPROGRESS ? -1 : 0;
+}
+
 /* Start one attempt. 0 also if it failed at once (then a->error says why). */
-static int begin(struct attempts *a, const struct addrinfo *ai, const struct socket_options *o, struct error *e)
+static int begin(struct attempts *a, const struct addrinfo *ai, const struct socket_options *o, int64_t deadline,
+    struct error *e)
 {
 	int fd = socket_new(ai->ai_family);
 
@@ -101,10 +124,10 @@ static int begin(struct attempts *a, const struct addrinfo *ai, const struct soc
 		close(fd);
 		return a->source.code == ERROR_TRUNCATED ? error_set(e, ERROR_TRUNCATED, BLAME_LOCAL, "interrupted") : 0;
 	}
-	if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0 && errno != EINPROGRESS) {
+	if (join_queue(fd, ai, o, deadline, e) < 0) {
 		a->error = errno;
 		close(fd);
-		return 0;
+		return e->code == ERROR_OK ? 0 : -1;
 	}
 	a->addresses[a->count] = ai;
 	a->fds[a->count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
@@ -165,7 +188,7 @@ static int race(struct attempts *a, const struct addrinfo *next, const struct so
 		int won;
 
 		if (next && a->count < ATTEMPTS_MAX) {
-			if (begin(a, next, o, e) < 0)
+			if (begin(a, next, o, deadline, e) < 0)
 				return -1;
 			next = next->ai_next;
 			until = next && (deadline < 0 || now + ATTEMPT_DELAY_MS < deadline) ? now + ATTEMPT_DELAY_MS
@@ -178,10 +201,8 @@ static int race(struct attempts *a, const struct addrinfo *next, const struct so
 		won = winner(a);
 		if (won >= 0)
 			return won;
-		if (deadline >= 0 && clock_ms() >= deadline) {
-			error_set(e, ERROR_TIMEOUT, BLAME_PEER, "timeout: no connection in time (see --handshake-timeout)");
-			return -1;
-		}
+		if (deadline >= 0 && clock_ms() >= deadline)
+			return too_late(e);
 	}
 }
 

@@ -12,7 +12,7 @@
 #include "proto/error.h"
 
 #define SOCKET_LISTENMAX 16
-#define SOCKET_BACKLOG 128
+#define SOCKET_BACKLOG 4096 /* all of a fleet may come back at once; systems have limits of their own */
 #define SOCKET_SLICE_MS 100
 
 struct socket_options {

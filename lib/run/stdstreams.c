@@ -67,6 +67,28 @@ static enum way tame(int fd, int access, int *flags)
 	return WAY_FLAGGED;
 }
 
+/* Where messages stay apart, an empty one passes for the end, and a long one is cut off. */
+static int check_stream(int fd, const char *name, struct error *e)
+{
+	int type;
+	socklen_t len = sizeof type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type == SOCK_STREAM)
+		return 0;
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: a socket that keeps messages apart cannot be used as a stream", name);
+}
+
+/*
+ * Behind a TCP socket a reset says that this is no end, also when we are killed; a pipe, or a Unix socket, has no
+ * such word.
+ */
+static void arm(int fd, bool reset)
+{
+	struct linger linger = {.l_onoff = reset};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 static ssize_t stdstreams_read(struct endpoint *ep, const struct iovec *iov, int n)
 {
 	struct stdstreams *s = (struct stdstreams *)ep;
@@ -100,6 +122,8 @@ static ssize_t stdstreams_write(struct endpoint *ep, const struct iovec *iov, in
 		put = s->out_way == WAY_SOCKET ? sendmsg(ep->out_fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL)
 					       : writev(ep->out_fd, iov, n);
 	while (put < 0 && errno == EINTR);
+	if (s->to_file && put > 0)
+		outfile_written(&s->file, (size_t)put);
 	return put;
 }
 
@@ -122,8 +146,10 @@ static int close_output(struct stdstreams *s)
 	if (s->to_file)
 		return 0;
 	/* A socket may be our input, too: closing one of its descriptors would not end it. */
-	if (s->out_way == WAY_SOCKET)
+	if (s->out_way == WAY_SOCKET) {
+		arm(fd, false);
 		(void)shutdown(fd, SHUT_WR);
+	}
 	/* The number stays taken; what the close of the real thing says is what counts. */
 	if (s->null < 0)
 		return close(fd);
@@ -148,16 +174,10 @@ static int stdstreams_end(struct endpoint *ep, struct error *e)
 static void stdstreams_abort(struct endpoint *ep)
 {
 	struct stdstreams *s = (struct stdstreams *)ep;
-	struct linger reset = {.l_onoff = 1};
 
-	/* Behind a TCP socket a reset can say that this is no end; a pipe has no such word. */
-	if (!s->to_file && s->out_way == WAY_SOCKET)
-		(void)setsockopt(ep->out_fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	if (s->to_file)
 		outfile_discard(&s->file);
-	else if (s->out_way == WAY_SOCKET)
-		restore(s->out_way, ep->out_fd, s->out_flags);
-	else
+	else if (s->out_way != WAY_SOCKET) /* which is armed, and may still be our input */
 		close_output(s);
 	s->ep.out_fd = -1;
 }
@@ -182,11 +202,13 @@ static const struct endpoint_ops stdstreams_ops = {
 };
 
 /* ${before}: the flags of standard input before the output's were touched. */
-static void open_input(struct stdstreams *s, int before)
+static int open_input(struct stdstreams *s, int before, struct error *e)
 {
 	struct stat st;
 	off_t at;
 
+	if (check_stream(0, s->ep.in_name, e) < 0)
+		return -1;
 	s->ep.in_fd = 0;
 	s->ep.interactive = isatty(0) == 1;
 	s->in_way = tame(0, O_RDONLY, &s->in_flags);
@@ -196,11 +218,12 @@ static void open_input(struct stdstreams *s, int before)
 		s->in_flags = before;
 	}
 	if (fstat(0, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
+		return 0;
 	at = lseek(0, 0, SEEK_CUR);
 	if (at >= 0 && st.st_size > at)
 		s->ep.in_size = st.st_size - at;
 	(void)posix_fadvise(0, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return 0;
 }
 
 static int open_output(struct stdstreams *s, const char *file, bool no_output, struct error *e)
@@ -208,8 +231,12 @@ static int open_output(struct stdstreams *s, const char *file, bool no_output, s
 	if (no_output)
 		return 0;
 	if (!file) {
+		if (check_stream(1, s->ep.out_name, e) < 0)
+			return -1;
 		s->ep.out_fd = 1;
 		s->out_way = tame(1, O_WRONLY, &s->out_flags);
+		if (s->out_way == WAY_SOCKET)
+			arm(1, true);
 		s->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		return 0;
 	}
@@ -238,8 +265,10 @@ struct endpoint *stdstreams_open(const char *file, bool no_input, bool no_output
 	if (open_output(s, file, no_output, e) < 0)
 		return NULL;
 	/* A closed standard input was opened for writing only, so that it takes no socket's number. */
-	if (!no_input && (before & O_ACCMODE) != O_WRONLY)
-		open_input(s, before);
+	if (!no_input && (before & O_ACCMODE) != O_WRONLY && open_input(s, before, e) < 0) {
+		stdstreams_close(&s->ep);
+		return NULL;
+	}
 	return &s->ep;
 }
 

@@ -29,9 +29,11 @@ static int load_identity(struct stream *st, struct session_config *config, struc
 		st->static_secret = secret_alloc(KEY_BYTES);
 	if (!st->static_secret)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for keys");
-	if (key_x25519_secret(st->static_secret, id) != KEYTEXT_OK || key_public(&public, id) != KEYTEXT_OK)
+	if (key_x25519_secret(st->static_secret, id) != KEYTEXT_OK || key_public(&public, id) != KEYTEXT_OK ||
+	    dh_public(DH_25519, st->static_public, st->static_secret) < 0)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "the identity cannot be used for TCP");
 	config->handshake.static_secret = st->static_secret;
+	config->handshake.static_public = st->static_public;
 	if (public.form == KEY_PUBLIC) {
 		memcpy(st->identity_public, public.bytes, sizeof st->identity_public);
 		config->identity = st->identity_public;
@@ -46,8 +48,11 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	if (load_identity(st, config, e) < 0)
 		return -1;
 	config->rng = config->handshake.rng = &secret_rng;
-	config->handshake.psk = o->psk ? o->psk->bytes : NULL;
+	config->handshake.psk = o->psk;
+	config->handshake.psk_about = o->psk_about;
+	config->handshake.psks = o->psk ? NULL : o->psks;
 	config->handshake.code = o->code;
+	config->handshake.code_beside = o->code_beside;
 	config->remember = o->remember;
 	config->software = o->software;
 	config->take_nothing = o->send_only;
@@ -55,6 +60,7 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->handshake_ms = o->handshake_ms;
 	config->message_ms = o->message_ms;
 	config->idle_ms = o->idle_ms;
+	config->messages = o->framing != FRAMING_RAW;
 	config->max_message = o->max_message;
 	config->raw_idle_ms = o->raw_idle_ms > 0 ? o->raw_idle_ms : o->idle_ms;
 	config->keepalive_ms = o->keepalive_ms;
@@ -174,12 +180,30 @@ static bool progress_wanted(const struct stream *st)
 
 /* ---- the run ---- */
 
+/* A client's session may not be ready yet; what the server has agreed to, its owner looks at. */
+static void keep_messages(struct stream *st)
+{
+	const struct stream_options *o = st->options;
+	struct session *s = &st->conn->session;
+
+	if (o->framing == FRAMING_RAW)
+		return;
+	if (session_agreed(s) && !session_keeps_messages(s)) {
+		if (!s->config->handshake.initiator)
+			log_info(1, "%s: the client keeps no message boundaries: bytes are passed on as they are", st->conn->peer);
+		return;
+	}
+	if (pump_keep_messages(&st->pump, o->framing, o->max_message > 0 ? o->max_message : STREAM_MAX_MESSAGE) < 0)
+		session_abort(s, CLOSE_BUSY, ERROR_IO, "out of memory");
+}
+
 void stream_run(struct stream *st, struct conn *conn)
 {
 	st->conn = conn;
 	st->began = clock_ms();
 	pump_start(&st->pump, conn, st->ep, st->options->recv_only, st->options->rate_limit);
 	st->pumping = true;
+	keep_messages(st);
 	if (st->options->rate_limit > 0)
 		conn_pace(conn, st->options->rate_limit);
 	waits_start(&st->waits, st->loop, ask_waits, ask_busy, st);

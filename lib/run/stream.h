@@ -9,11 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/framing.h"
 #include "proto/session.h"
 #include "pump.h"
 #include "report.h"
 #include "sandbox.h"
 #include "waits.h"
+
+#define STREAM_MAX_MESSAGE 65536 /* where no other limit is given */
 
 enum stream_progress {
 	PROGRESS_AUTO = 0, /* on a terminal, when neither input nor output is one */
@@ -29,7 +32,8 @@ struct stream_options {
 	bool log_json;		/* SIGUSR1 reports as JSON, too */
 	bool exec_status;	/* the status is that of the peer's command */
 	uint64_t rate_limit;	/* bytes of our input a second, 0 = no limit */
-	size_t max_message;	/* raw wires, 0 = the wire's limit */
+	enum framing framing;	/* other than raw: message boundaries are kept if the peer does, too */
+	size_t max_message;	/* of framing and of raw wires, 0 = STREAM_MAX_MESSAGE */
 	bool compress;
 	int level;
 	int64_t raw_idle_ms; /* idle_ms on a raw wire, if not 0 */
@@ -37,8 +41,11 @@ struct stream_options {
 	const char *software;	 /* "vault-tools 0.1.0" */
 	const struct key *identity; /* secret key */
 	bool throwaway;		    /* it was made for this run */
-	const struct key *psk;	 /* or NULL */
+	const struct handshake_psks *psks; /* or NULL */
+	const struct handshake_psk *psk_about; /* a client: the one of them that it uses */
+	const uint8_t *psk;		   /* a client: its bytes, or NULL */
 	struct handshake_code *code; /* in its place, or NULL */
+	bool code_beside;	     /* a listener: keys are known as well */
 	bool remember;		 /* a client: ask the listener to authorize our key */
 	enum sandbox_mode sandbox;
 };
@@ -62,6 +69,7 @@ struct stream {
 	uint8_t *squash_bufs;
 	/* own key material, as the session wants it */
 	uint8_t *static_secret; /* guarded memory */
+	uint8_t static_public[32];
 	uint8_t identity_public[32];
 };
 

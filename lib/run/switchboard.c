@@ -25,7 +25,7 @@ static int start(struct service *v, struct error *e)
 	v->place = b;
 	b->service = v;
 	b->ep = v->stream.ep;
-	b->framing = v->o->framing;
+	b->framing = v->o->stream.framing;
 	board_stdio_start(b);
 	return 0;
 }
@@ -56,8 +56,7 @@ static void close_seat(struct guest *g)
 		return;
 	board_set_full(b, s, false);
 	board_set_waiting(g, false);
-	if (s->ended && !g->conn->session.receipt_want)
-		b->ended--;
+	board_leave_line(g);
 	message_clear(&s->queue);
 	partial_clear(&s->partial);
 	free(s);

@@ -416,3 +416,10 @@ const struct trust_entry *trust_authorized_find(const struct trust_list *list,
 		return &list->entries[low];
 	return NULL;
 }
+
+bool trust_authorized_paired(const void *list, const uint8_t identity[KEY_BYTES], const uint8_t x25519[KEY_BYTES])
+{
+	const struct trust_entry *entry = trust_authorized_find(list, x25519);
+
+	return entry && entry->key.form == KEY_PUBLIC && memcmp(entry->key.bytes, identity, KEY_BYTES) == 0;
+}

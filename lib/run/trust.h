@@ -89,6 +89,10 @@ int trust_name(char out[TRUST_NAME_MAX], const char *host, unsigned port, struct
 /* Is the open file ${fd} still the one that has this name? */
 bool trust_same(int fd, const char *path);
 
+/* Open a file that is to be replaced, with the lock that whoever changes it holds meanwhile. The descriptor,
+ * or -1. */
+int trust_edit_open(const char *path, struct error *e) __attribute__((warn_unused_result));
+
 struct trust_edited {
 	unsigned changed;  /* lines */
 	unsigned patterns; /* lines that were left as they are, because patterns of theirs match others, too */
@@ -147,5 +151,8 @@ int trust_authorized_add(const char *path, int fresh, const struct key *key, con
 /* The entry with this key, the first in the file; NULL if there is none. */
 const struct trust_entry *trust_authorized_find(const struct trust_list *list,
     const uint8_t x25519[KEY_BYTES]);
+
+/* Does ${list} (a struct trust_list) have ${identity}, with this X25519 key? (session_config.paired) */
+bool trust_authorized_paired(const void *list, const uint8_t identity[KEY_BYTES], const uint8_t x25519[KEY_BYTES]);
 
 #endif

@@ -14,8 +14,9 @@ It ends when standard input ends, "to" also when the other side ends.
 import os
 import select
 import socket
-import struct
 import sys
+
+import common
 
 
 def tell(port):
@@ -69,8 +70,9 @@ def accepting(kind, text):
         if kind in ("slam", "reset"):
             c.recv(65536)
             if kind == "reset":
-                c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            c.close()
+                common.close_with_reset(c)
+            else:
+                c.close()
         else:
             held.append(c)
 

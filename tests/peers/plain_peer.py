@@ -24,6 +24,8 @@ import struct
 import sys
 import threading
 
+import common
+
 BLOCK = 65536
 lock = threading.Lock()
 
@@ -43,11 +45,6 @@ def wanted(n):
         h.update(piece)
         at += len(piece)
     return h.hexdigest()
-
-
-def reset(sock):
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 def send(sock, n):
@@ -110,7 +107,7 @@ def serve_one(args, sock, note):
         got = receive(sock, args.bytes if kind in ("reset", "early") else None, sock if kind == "echo" else None)
     note({"event": "over", "got": got[0], "hash": got[1], "end": got[2]})
     if kind == "reset":
-        reset(sock)
+        common.close_with_reset(sock)
         return
     if kind == "answer" and got[2] == "eof":
         sock.sendall(b"%d %s\n" % (got[0], got[1].encode()))
@@ -171,7 +168,7 @@ def call_one(args):
         if args.abort:
             sender.join()
             got = receive(sock, args.recv or 0)
-            reset(sock)
+            common.close_with_reset(sock)
         else:
             got = receive(sock, args.recv)
             sender.join()

@@ -21,6 +21,8 @@ import socket
 import sys
 import time
 
+import common
+
 
 def parser(doc):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -174,9 +176,7 @@ class Node:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.leave())
         if self.args.ready_fd is not None:
-            line = {"v": 1, "event": "listening", "port": port, "key": self.key}
-            os.write(self.args.ready_fd, json.dumps(line).encode() + b"\n")
-            os.close(self.args.ready_fd)
+            common.listening(self.args.ready_fd, port=port, key=self.key)
         for text in self.args.peer:
             self.add_peer(*host_port(text))
         self.run_for(self.args.life, until=lambda: not self.running)

@@ -1,12 +1,12 @@
 """Misbehaviours of vault/1 within the encryption; see vault1_misbehave.py."""
 
 import os
-import socket
 import struct
 
 import msgpack
 import zstandard
 
+import common
 from vault1_acts import act
 from vault1_wire import (CLOSE, DATA, EOF, FRAME_MAX, OPEN, PART, PING, PONG, READY, RECEIPT, REKEY, STOP,
                          ZDATA, PeerError)
@@ -294,8 +294,7 @@ def fin_in_frame(s):
 def reset(s):
     s.data(b"before a reset\n")
     push(s)
-    s.t.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    s.t.sock.close()
+    common.close_with_reset(s.t.sock)
     raise PeerError(6, "reset, as asked")
 
 

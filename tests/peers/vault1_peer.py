@@ -10,13 +10,13 @@ Exit statuses are those of the tools. With --json (or --json FILE) one line tell
 """
 
 import argparse
-import json
 import os
 import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import common  # noqa: E402
 import vault1_code  # noqa: E402
 import vault1_misbehave  # noqa: E402
 from vault1_keys import Identity, KeyProblem, read_psk, to_text, x_public  # noqa: E402
@@ -54,23 +54,12 @@ def options_of(args):
     source, sink = open_ends(args)
     receipt = tuple(int(x) for x in args.receipt.split(",")) if args.receipt else (0, 0)
     return Options(
-        source=source, sink=sink, compress=args.compress, messages=args.messages, probe=args.probe,
+        source=source, sink=sink, compress=args.compress, messages=args.messages or args.units, units=args.units, probe=args.probe,
         send_only=args.send_only, recv_only=args.recv_only, rekey_every=args.rekey_every,
         extra_type=args.extra_type, record_size=args.record_size, ping_every=args.ping_every,
         timeout=args.timeout, stop_after=args.stop_after, receipt=receipt,
         greet_act=vault1_misbehave.find(args.misbehave, "greet"),
         act=vault1_misbehave.find(args.misbehave, "record"))
-
-
-def report(args, outcome):
-    if args.json is None:
-        return
-    line = json.dumps(outcome) + "\n"
-    if args.json == "-":
-        sys.stderr.write(line)
-    else:
-        with open(args.json, "a", encoding="utf-8") as f:
-            f.write(line)
 
 
 def describe(session):
@@ -86,7 +75,7 @@ def describe(session):
 
 def serve(args, sock, keys, initiator):
     """One connection from the handshake to its end; the exit status."""
-    outcome = {"v": 1, "event": "ended", "role": "initiator" if initiator else "responder"}
+    outcome = {"event": "ended", "role": "initiator" if initiator else "responder"}
     t = Transport(sock, args.handshake_timeout, args.dribble)
     try:
         raw = vault1_misbehave.find(args.misbehave, "raw")
@@ -105,7 +94,7 @@ def serve(args, sock, keys, initiator):
     finally:
         sock.close()
     outcome.update(status=status, text=text)
-    report(args, outcome)
+    common.report(args.json, outcome, sys.stderr)
     if status and not args.quiet:
         print("vault1_peer: %s" % text, file=sys.stderr)
     return status
@@ -129,19 +118,15 @@ def listen(args, keys):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(args.unix)
         listener.listen(16)
-        ready = {"path": args.unix}
+        where = {"path": args.unix}
     else:
         listener = socket.create_server((args.host, args.port))
-        ready = {"address": args.host, "port": listener.getsockname()[1]}
-    ready = {"v": 1, "event": "listening", **ready, "key": keys.identity.text}
-    with os.fdopen(args.ready_fd, "w") as f:
-        f.write(json.dumps(ready) + "\n")
+        where = {"address": args.host, "port": listener.getsockname()[1]}
+    common.listening(args.ready_fd, **where, key=keys.identity.text)
     status = 0
     for _ in range(args.count):
-        listener.settimeout(args.timeout)
-        try:
-            sock, _ = listener.accept()
-        except TimeoutError:
+        sock = common.come(listener, args.timeout)
+        if sock is None:
             print("vault1_peer: nobody came", file=sys.stderr)
             return 4
         status = serve(args, sock, keys, False) or status
@@ -160,6 +145,7 @@ def add_common(p):
     add("--json", nargs="?", const="-", metavar="FILE", help="report to standard error, or append to FILE")
     add("--compress", action="store_true")
     add("--messages", action="store_true", help="offer or agree to message framing")
+    add("--units", action="store_true", help="the same; what is sent and received is a file of u32 units")
     add("--probe", action="store_true")
     add("--send-only", action="store_true")
     add("--recv-only", action="store_true")

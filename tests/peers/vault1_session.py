@@ -9,6 +9,7 @@ import time
 import msgpack
 import zstandard
 
+import units
 from vault1_keys import identity_fits
 from vault1_wire import (BODY_MAX, CLOSE, DATA, EOF, NAMES, OPEN, PART, PING, PONG, READY, RECEIPT,
                          REKEY, REKEY_BYTES, REKEY_RECORDS, STOP, ZDATA, Framer, PeerError)
@@ -27,6 +28,7 @@ class Options:
     def __init__(self, **given):
         self.source = self.sink = None  # file descriptors, or None
         self.compress = self.probe = self.messages = False
+        self.units = False  # source and sink are u32 units, each of them a message
         self.send_only = self.recv_only = False
         self.rekey_every = 0
         self.extra_type = None
@@ -51,6 +53,7 @@ class Session:
         self.peer_map = None
         self.counts = {}
         self.sent = self.received = 0
+        self.unread = self.partial = b""  # of a unit, of a message
         self.eof_sent = self.eof_got = False
         self.receipt_sent = self.receipt_got = None
         self.stop_sent = self.stop_got = None
@@ -112,6 +115,14 @@ class Session:
                         self.squash.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
         else:
             self.record(DATA, plain)
+
+    def message(self, plain):
+        """As one, in parts where it is longer than a record."""
+        while len(plain) > self.o.record_size:
+            part, plain = plain[:self.o.record_size], plain[self.o.record_size:]
+            self.sent += len(part)
+            self.record(PART, part)
+        self.data(plain)
 
     def end(self):
         if not self.eof_sent:
@@ -178,18 +189,25 @@ class Session:
             self.greet()
         elif (got.get("z") and not self.o.compress) or (got.get("f") and not self.o.messages):
             raise self.wrong("READY chooses what was not offered")
+        if self.o.units and not self.agreed("f", True):
+            raise PeerError(8, "no message framing was agreed", close=7)
 
-    def on_data(self, body):
+    def on_data(self, body, more=False):
         if self.eof_got:
             raise self.wrong("data after EOF")
         self.received += len(body)
+        if self.o.units:
+            self.partial += body
+            if more:
+                return
+            body, self.partial = units.unit("u32", self.partial), b""
         if self.stop_sent is None:
             self.deliver(body)
 
     def on_part(self, body):
         if not self.agreed("f", self.o.messages):
             raise self.wrong("PART without message framing")
-        self.on_data(body)
+        self.on_data(body, more=True)
 
     def on_zdata(self, body):
         if self.unsquash is None:
@@ -221,6 +239,8 @@ class Session:
 
     def on_eof(self, body):
         (total,) = self.fields(">Q", body, "EOF")
+        if self.partial:
+            raise self.wrong("EOF in the middle of a message")
         if self.eof_got or total != self.received:
             raise self.wrong("EOF at %d of %d bytes" % (self.received, total))
         self.eof_got = True
@@ -374,7 +394,12 @@ class Session:
 
     def take_input(self):
         piece = os.read(self.o.source, self.o.record_size)
-        if piece:
+        if piece and self.o.units:
+            self.unread += piece
+            while (one := units.take("u32", self.unread)) is not None:
+                self.message(one[0])
+                self.unread = one[1]
+        elif piece:
             self.data(piece)
         else:
             self.end()

@@ -28,6 +28,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import common  # noqa: E402
+import units  # noqa: E402
 from noise_ref import DHS, Handshake, Name, NoiseError, public_of  # noqa: E402
 from vault1_keys import Identity, read_file, to_text, x_public  # noqa: E402
 
@@ -176,7 +178,7 @@ class Session:
             if len(self.sizes) < 20:
                 self.sizes.append(len(message))
             if self.sink:
-                self.sink.write(message)
+                self.sink.write(units.unit("u32", message) if self.args.units else message)
             self.heard.set()
             if self.args.echo:
                 self.say(message)
@@ -194,6 +196,8 @@ class Session:
         if not self.args.send:
             return
         with open(self.args.send, "rb") as f:
+            if self.args.units:
+                yield from units.split("u32", f.read())
             i = 0
             while True:
                 size = sizes[i % len(sizes)]
@@ -237,7 +241,7 @@ class Session:
         if self.sink:
             self.sink.close()
         return {
-            "v": 1, "status": status, "end": self.end, "sent": self.sent, "received": self.received,
+            "status": status, "end": self.end, "sent": self.sent, "received": self.received,
             "messages": self.messages, "sizes": self.sizes, "first": self.first, "protocol": self.args.protocol,
             "remote": self.hs.remote_static.hex() if self.hs.remote_static else None,
         }
@@ -377,25 +381,14 @@ def vectors():
 
 # ---- the program ----
 
-def report(args, outcome):
-    if args.json:
-        line = json.dumps(outcome) + "\n"
-        if args.json == "-":
-            sys.stdout.write(line)
-            sys.stdout.flush()
-        else:
-            with open(args.json, "a", encoding="utf-8") as f:
-                f.write(line)
-
-
 def connect_once(args, host, port, secret):
     try:
         sock = socket.create_connection((host, int(port)), args.handshake_timeout)
     except OSError as e:
-        report(args, {"v": 1, "status": "cannot connect: %s" % e})
+        common.report(args.json, {"status": "cannot connect: %s" % e})
         return 1
     outcome = Session(sock, args, True, secret).run()
-    report(args, outcome)
+    common.report(args.json, outcome)
     return 0 if outcome["status"] == "ok" else 1
 
 
@@ -411,20 +404,16 @@ def connect(args, secret):
 def listen(args, secret):
     listener = socket.create_server((args.host, args.port), backlog=5)
     public = public_of(Name(args.protocol).dh, secret)
-    ready = {"v": 1, "event": "listening", "address": args.host, "port": listener.getsockname()[1],
-             "key": to_text("vx1", public) if len(public) == 32 else public.hex()}
-    with os.fdopen(args.ready_fd, "w") as f:
-        f.write(json.dumps(ready) + "\n")
+    common.listening(args.ready_fd, address=args.host, port=listener.getsockname()[1],
+                     key=to_text("vx1", public) if len(public) == 32 else public.hex())
     status = 0
     for _ in range(args.count):
-        listener.settimeout(args.accept_timeout)
-        try:
-            sock, _ = listener.accept()
-        except TimeoutError:
-            report(args, {"v": 1, "status": "nobody came"})
+        sock = common.come(listener, args.accept_timeout)
+        if sock is None:
+            common.report(args.json, {"status": "nobody came"})
             return 1
         outcome = Session(sock, args, False, secret).run()
-        report(args, outcome)
+        common.report(args.json, outcome)
         status = status or (0 if outcome["status"] == "ok" else 1)
     return status
 
@@ -483,6 +472,7 @@ def add_options(p):
     add("--allow", metavar="KEY", action="append", type=public_from, help="listen: only these clients")
     add("--send", metavar="FILE")
     add("--sizes", type=numbers, metavar="N,N", help="of the messages that --send is cut to, in turn")
+    add("--units", action="store_true", help="--send and --recv are u32 units, each of them a message")
     add("--messages", type=numbers, metavar="N,N", help="send messages of these sizes first")
     add("--when", choices=("start", "first", "eof"), default="start", help="when to begin to send")
     add("--pause", type=float, default=0.0, metavar="SECONDS", help="before the first frame")

@@ -2,11 +2,17 @@
  * swarm: very many vault/1 clients in one process, for what a listener does with thousands.
  *
  *   swarm --to HOST PORT|/path [--count N] [--parallel N] [--expect BYTES] [--pattern XX] [--short]
+ *         [--identity FILE] [--server KEY] [--stuck] [--send N [--size BYTES]]
  *
- * N clients (default 100) with throw-away keys connect, at most --parallel (default 64) handshakes at a
- * time, and stay. Standard output gets JSON lines: "connected" when all are in (or have failed), then
- * "received" when each has got --expect bytes; then, or at the end of standard input, all leave.
- * --short: each leaves when it is in. Status 0 if none failed.
+ * N clients (default 100) connect, at most --parallel (default 64) handshakes at a time, and stay. All have the
+ * key in FILE, or throw-away ones; KEY is the server's, for patterns that need it. Standard output gets JSON
+ * lines: "connected" when all are in (or have failed), then "received" when each has got --expect bytes; then,
+ * or at the end of standard input, all leave.
+ * --short: each leaves when it is in, by an authenticated end that the listener confirms.
+ * --stuck: each says the beginning of a record when it is in, and nothing more.
+ * --send: when a byte comes from standard input, each sends so many lines of BYTES (default 1024), "CLIENT LINE
+ * xxx...", and its end. "sending", then "delivered" when the listener has confirmed all to all; then all leave.
+ * Status 0 if none failed.
  */
 #include <errno.h>
 #include <ev.h>
@@ -24,11 +30,13 @@
 #include "run/bufpool.h"
 #include "run/clock.h"
 #include "run/conn.h"
+#include "run/keyfile.h"
 #include "run/socket.h"
 
 struct one {
 	struct conn *conn;
 	uint64_t got;
+	long sent; /* lines */
 	bool in, over;
 };
 
@@ -38,9 +46,11 @@ static struct {
 	struct bufpool pool;
 	struct address to;
 	struct one *all;
-	long count, parallel, begun, in, over, failed, satisfied;
+	long count, parallel, begun, in, failed, satisfied, delivered;
 	uint64_t expect;
-	bool brief;
+	long send, size;
+	bool brief, stuck, connected, sending;
+	uint8_t secret[KEY_BYTES], public[KEY_BYTES], identity[KEY_BYTES], server[KEY_BYTES];
 	int64_t start;
 	ev_io input;
 	char first_error[256];
@@ -52,10 +62,10 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-static void say(const char *event)
+static void say(const char *event, long count)
 {
-	printf("{\"v\":1,\"event\":\"%s\",\"count\":%ld,\"failed\":%ld,\"ms\":%lld,\"error\":\"%s\"}\n", event,
-	    strcmp(event, "received") == 0 ? w.satisfied : w.in, w.failed, (long long)(clock_ms() - w.start), w.first_error);
+	printf("{\"v\":1,\"event\":\"%s\",\"count\":%ld,\"failed\":%ld,\"ms\":%lld,\"error\":\"%s\"}\n", event, count,
+	    w.failed, (long long)(clock_ms() - w.start), w.first_error);
 	fflush(stdout);
 }
 
@@ -70,11 +80,13 @@ static void fail(const char *why)
 
 static void settle(void)
 {
-	if (w.in + w.failed == w.count && w.begun == w.count && w.over >= 0) {
-		say("connected");
-		w.over = -1; /* said */
-		if (w.brief)
-			ev_break(w.loop, EVBREAK_ALL);
+	if (!w.connected && w.in + w.failed == w.count && w.begun == w.count) {
+		say("connected", w.in);
+		w.connected = true;
+	}
+	if (w.connected && (w.brief || w.sending) && w.delivered + w.failed == w.count) {
+		say("delivered", w.delivered);
+		ev_break(w.loop, EVBREAK_ALL);
 	}
 }
 
@@ -90,8 +102,9 @@ static void take(struct one *o)
 		for (int i = 0; i < n; i++)
 			len += iov[i].iov_len;
 		if (w.expect > 0 && o->got < w.expect && o->got + len >= w.expect && ++w.satisfied == w.count) {
-			say("received");
-			ev_break(w.loop, EVBREAK_ALL);
+			say("received", w.satisfied);
+			if (w.send == 0)
+				ev_break(w.loop, EVBREAK_ALL);
 		}
 		o->got += len;
 		session_recv_app_ack(s, len);
@@ -100,16 +113,77 @@ static void take(struct one *o)
 		session_receipt(s, RECEIPT_DONE, 0);
 }
 
+/* As many lines as the session has room for. */
+static void give_room(struct one *o)
+{
+	struct session *s = &o->conn->session;
+	struct iovec iov;
+
+	conn_wake(o->conn);
+	while (o->sent < w.send && session_send_app_iov(s, &iov, 1) == 1 && iov.iov_len > (size_t)w.size) {
+		int n = snprintf(iov.iov_base, (size_t)w.size, "%ld %ld ", (long)(o - w.all), o->sent++);
+
+		memset((char *)iov.iov_base + n, 'x', (size_t)(w.size - n));
+		((char *)iov.iov_base)[w.size - 1] = '\n';
+		session_send_app_ack(s, (size_t)w.size);
+	}
+}
+
+/* Lines, until the kernel takes no more of them, then the end. */
+static void give(struct one *o)
+{
+	struct session *s = &o->conn->session;
+
+	do {
+		give_room(o);
+		conn_update(o->conn);
+	} while (o->sent < w.send && (session_state(s) & (SESSION_SEND_APP | SESSION_SEND_WIRE)) == SESSION_SEND_APP);
+	if (o->sent == w.send) {
+		conn_wake(o->conn);
+		session_end(s);
+	}
+}
+
+/* The beginning of a record of 1024 bytes; nothing more may follow it. */
+static void get_stuck(struct conn *c)
+{
+	static const uint8_t beginning[] = {0, 0, 4, 0, 1, 2, 3};
+
+	if (send(c->fd, beginning, sizeof beginning, MSG_NOSIGNAL) != sizeof beginning)
+		fail("cannot send the beginning of a record");
+	ev_io_stop(w.loop, &c->readable);
+	ev_io_stop(w.loop, &c->writable);
+	ev_timer_stop(w.loop, &c->timer);
+}
+
+static void closed(struct one *o)
+{
+	const struct error *e = session_error(&o->conn->session);
+	bool whole = o->in && e->code == ERROR_OK && o->sent == w.send;
+
+	if (whole)
+		w.delivered++;
+	else if (!o->in || w.brief || w.send > 0)
+		fail(e->code == ERROR_OK ? "ended too early" : e->text);
+	if (!o->in)
+		begin_more();
+	o->over = true;
+	conn_free(o->conn);
+	o->conn = NULL;
+}
+
 static void on_changed(struct conn *c, void *owner)
 {
 	struct one *o = owner;
 	struct session *s = &c->session;
+	bool fresh;
 
 	if (o->over)
 		return;
 	if (session_state(s) & SESSION_JUDGE)
 		session_judge(s, NULL);
-	if (session_agreed(s) && !o->in) {
+	fresh = session_agreed(s) && !o->in;
+	if (fresh) {
 		o->in = true;
 		w.in++;
 		c->thrifty = true;
@@ -118,16 +192,13 @@ static void on_changed(struct conn *c, void *owner)
 		begin_more();
 	}
 	take(o);
+	if (w.sending && o->sent < w.send)
+		give(o);
 	conn_update(c);
-	if (session_state(s) & SESSION_CLOSED) {
-		if (!o->in) {
-			fail(session_error(s)->text);
-			begin_more();
-		}
-		o->over = true;
-		o->conn = NULL;
-		conn_free(c);
-	}
+	if (session_state(s) & SESSION_CLOSED)
+		closed(o);
+	else if (fresh && w.stuck)
+		get_stuck(c);
 	settle();
 }
 
@@ -157,20 +228,61 @@ static void on_input(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)io;
 	(void)events;
-	if (read(0, &byte, 1) < 1)
+	if (read(0, &byte, 1) < 1) {
 		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	if (w.send == 0 || w.sending)
+		return;
+	w.sending = true;
+	say("sending", w.in);
+	for (long i = 0; i < w.count; i++)
+		if (w.all[i].conn)
+			on_changed(w.all[i].conn, &w.all[i]);
+}
+
+/* Key files and keys as the tools read them. */
+static void take_identity(const char *path)
+{
+	struct error e = {0};
+	struct key *k, public;
+
+	if (keyfile_read_secret(&k, NULL, path, NULL, &e) < 0 || key_x25519_secret(w.secret, k) != KEYTEXT_OK ||
+	    key_public(&public, k) != KEYTEXT_OK || dh_public(DH_25519, w.public, w.secret) < 0) {
+		fprintf(stderr, "swarm: --identity: %s\n", e.text);
+		exit(2);
+	}
+	secret_free(k);
+	w.config.handshake.static_secret = w.secret;
+	w.config.handshake.static_public = w.public;
+	memcpy(w.identity, public.bytes, KEY_BYTES);
+	w.config.identity = public.form == KEY_PUBLIC ? w.identity : NULL;
+}
+
+static void take_server(const char *text)
+{
+	struct error e = {0};
+	struct key k;
+
+	if (keyfile_read_public(&k, NULL, text, &e) < 0 || key_x25519_public(w.server, &k) != KEYTEXT_OK) {
+		fprintf(stderr, "swarm: --server: %s\n", e.text);
+		exit(2);
+	}
+	w.config.handshake.remote_static = w.server;
 }
 
 static void options(int argc, char **argv)
 {
 	static const struct option longs[] = {{"to", 1, 0, 't'}, {"count", 1, 0, 'n'}, {"parallel", 1, 0, 'p'}, {"expect", 1, 0, 'e'},
-	    {"pattern", 1, 0, 'P'}, {"short", 0, 0, 's'}, {0, 0, 0, 0}};
+	    {"pattern", 1, 0, 'P'}, {"short", 0, 0, 's'}, {"identity", 1, 0, 'i'}, {"server", 1, 0, 'r'}, {"stuck", 0, 0, 'k'},
+	    {"send", 1, 0, 'S'}, {"size", 1, 0, 'z'}, {0, 0, 0, 0}};
 	const char *pattern = "XX", *host = NULL;
 	struct error e = {0};
 	int c;
 
 	w.count = 100;
 	w.parallel = 64;
+	w.size = 1024;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 't')
 			host = optarg;
@@ -184,10 +296,21 @@ static void options(int argc, char **argv)
 			pattern = optarg;
 		else if (c == 's')
 			w.brief = true;
+		else if (c == 'i')
+			take_identity(optarg);
+		else if (c == 'r')
+			take_server(optarg);
+		else if (c == 'k')
+			w.stuck = true;
+		else if (c == 'S')
+			w.send = atol(optarg);
+		else if (c == 'z')
+			w.size = atol(optarg);
 		else
 			exit(2);
 	}
-	if (!host || address_parse(&w.to, host, optind < argc ? argv[optind] : NULL, false, &e) < 0 || w.count < 1) {
+	if (!host || address_parse(&w.to, host, optind < argc ? argv[optind] : NULL, false, &e) < 0 || w.count < 1 ||
+	    w.send < 0 || w.size < 64 || w.size > 32768) {
 		fprintf(stderr, "swarm: --to: %s\n", e.text);
 		exit(2);
 	}
@@ -211,7 +334,7 @@ int main(int argc, char **argv)
 	w.config.wire = &wire_vault1;
 	w.config.handshake.initiator = true;
 	w.config.handshake.rng = w.config.rng = &secret_rng;
-	w.config.throwaway = true;
+	w.config.throwaway = !w.config.handshake.static_secret;
 	w.config.software = "swarm";
 	w.config.drain_ms = 1000;
 	w.config.handshake_ms = 60000;

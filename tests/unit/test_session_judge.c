@@ -228,6 +228,95 @@ static void test_wiped(void)
 	pair_free(&p);
 }
 
+/* Of several psks each side learns which one it was, before the verdict. */
+static void test_which_psk(void)
+{
+	static const char *const patterns[] = {"XXpsk3", "XXpsk0", "NNpsk0+psk2"};
+	static struct handshake_psks list;
+	static const struct handshake_psk own = {.name = "mine"};
+	struct pair p;
+
+	for (size_t i = 0; i < 3; i++) {
+		pair_init(&p, patterns[i]);
+		list.count = 3;
+		memset(list.keys, 1, sizeof(list.keys));
+		memcpy(list.keys[i], p.psk, sizeof(p.psk));
+		snprintf(list.about[i].name, HANDSHAKE_PSKNAME, "number %zu", i);
+		list.about[i].line = 7;
+		p.side[0].config.handshake.psk_about = &own;
+		p.side[1].config.handshake.psk = NULL;
+		p.side[1].config.handshake.psks = &list;
+		pair_start(&p);
+		p.side[0].stay_open = p.side[1].stay_open = true;
+		pair_run(&p);
+		CHECK(session_agreed(&p.side[0].s) && session_agreed(&p.side[1].s));
+		CHECK(p.side[1].s.peer.has_psk && p.side[1].s.peer.psk.line == 7);
+		CHECK_STR(p.side[1].s.peer.psk.name, list.about[i].name);
+		CHECK_STR(p.side[0].s.peer.psk.name, "mine");
+		CHECK(!holds(&p.side[1].desk, sizeof(p.side[1].desk), p.psk));
+		session_free(&p.side[0].s);
+		session_free(&p.side[1].s);
+		pair_free(&p);
+	}
+}
+
+struct known {
+	const struct side *side; /* or NULL: nobody */
+	int asked;
+};
+
+static bool paired(const void *owner, const uint8_t identity[32], const uint8_t key[32])
+{
+	struct known *known = (struct known *)(uintptr_t)owner;
+
+	known->asked++;
+	return known->side && memcmp(identity, known->side->identity, 32) == 0 && memcmp(key, known->side->public, 32) == 0;
+}
+
+/* What is known is taken, what is not is computed; one that shows another's identity is refused in either case. */
+static void test_paired(void)
+{
+	for (int known = 0; known < 2; known++) {
+		for (int lies = 0; lies < 2; lies++) {
+			struct pair p;
+			struct known who = {.side = known ? &p.side[0] : NULL};
+
+			pair_init(&p, "XX");
+			p.side[1].config.paired = paired;
+			p.side[1].config.paired_owner = &who;
+			if (lies)
+				p.side[0].config.identity = p.side[1].identity;
+			pair_start(&p);
+			pair_run(&p);
+			CHECK_INT(side_code(&p.side[1]), lies ? ERROR_PROTOCOL : ERROR_OK);
+			CHECK_INT(session_peer(&p.side[1].s)->has_identity, !lies);
+			CHECK_INT(who.asked, 1);
+			pair_free(&p);
+		}
+	}
+}
+
+/* Whoever gives the public key of its secret one saves its computation; another one fits nothing. */
+static void test_static_public(void)
+{
+	static const char *const some[] = {"XX", "IK", "KK"};
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		for (int wrong = 0; wrong < 2; wrong++) {
+			struct pair p;
+
+			pair_init(&p, some[i]);
+			p.side[0].config.handshake.static_public = p.side[0].public;
+			p.side[1].config.handshake.static_public = p.side[wrong ? 0 : 1].public;
+			pair_start(&p);
+			pair_run(&p);
+			CHECK_INT(side_code(&p.side[0]), wrong ? ERROR_AUTH : ERROR_OK);
+			CHECK_INT(p.side[1].opened, !wrong);
+			pair_free(&p);
+		}
+	}
+}
+
 int main(void)
 {
 	if (secret_init() != 0)
@@ -239,6 +328,9 @@ int main(void)
 	RUN(test_busy);
 	RUN(test_frame_form);
 	RUN(test_late_verdict);
+	RUN(test_paired);
+	RUN(test_static_public);
 	RUN(test_wiped);
+	RUN(test_which_psk);
 	UNIT_DONE();
 }

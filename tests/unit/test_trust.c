@@ -311,6 +311,14 @@ static void test_authorized(void)
 	entry = trust_authorized_find(&list, x25519_of(21));
 	CHECK(entry && entry->label[0] == '\0' && entry->line == 23);
 	CHECK(trust_authorized_find(&list, x25519_of(22)) == NULL);
+	for (uint8_t i = 1; i <= 22; i++) { /* the even ones have no identity in the list, the last is not there */
+		struct key identity = key_of(i, KEY_PUBLIC);
+
+		CHECK_INT(trust_authorized_paired(&list, identity.bytes, x25519_of(i)), i % 2);
+		CHECK(!trust_authorized_paired(&list, identity.bytes, x25519_of((uint8_t)(i + 1))));
+		identity.bytes[31] ^= 0x80;
+		CHECK(!trust_authorized_paired(&list, identity.bytes, x25519_of(i)));
+	}
 	trust_free(&list);
 }
 

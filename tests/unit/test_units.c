@@ -5,6 +5,7 @@
 static uint8_t buf[64];
 static struct units f;
 static char got[256];
+static size_t limit;
 
 /* At most ${n} bytes, as a read does; how many. */
 static size_t feed(const char *bytes, size_t n)
@@ -32,7 +33,7 @@ static void drain(void)
 
 static const char *run(enum framing framing, const char *bytes, size_t n, size_t piece)
 {
-	f = (struct units){.framing = framing, .buf = buf, .cap = sizeof buf};
+	f = (struct units){.framing = framing, .buf = buf, .cap = sizeof buf, .max = limit};
 	got[0] = '\0';
 	for (size_t i = 0; i < n;) {
 		i += feed(bytes + i, n - i < piece ? n - i : piece);
@@ -73,6 +74,18 @@ static void test_large(void)
 		CHECK_STR(run(FRAMING_U32, big, 110, piece), "LARGE[ok]");
 }
 
+/* A limit that is smaller than the buffer, which may hold the end of what is passed over, and more. */
+static void test_limit(void)
+{
+	for (size_t piece = 1; piece < 40; piece++) {
+		limit = 3;
+		CHECK_STR(run(FRAMING_LINES, "one\nfour\n\ntwo\nthree", 21, piece), "[one]LARGE[][two]LARGE");
+		CHECK_STR(run(FRAMING_NUL, "four\0one", 8, piece), "LARGE[one]");
+		CHECK_STR(run(FRAMING_U32, "\0\0\0\4four\0\0\0\3one\0\0\0\11nine", 23, piece), "LARGE[one]LARGECUT");
+		limit = 0;
+	}
+}
+
 static void test_write(void)
 {
 	uint8_t out[32];
@@ -93,6 +106,7 @@ int main(void)
 {
 	RUN(test_pieces);
 	RUN(test_large);
+	RUN(test_limit);
 	RUN(test_write);
 	UNIT_DONE();
 }

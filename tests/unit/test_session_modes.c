@@ -1,0 +1,256 @@
+/*
+ * session: what two honest sides can agree on. Compression, message boundaries, a probe, one-way modes; and that an
+ * idle session needs no memory.
+ */
+#include "whole_pair.h"
+
+static void test_compression(void)
+{
+	static uint8_t noise[300000];
+
+	randombytes_buf_deterministic(noise, sizeof(noise), (const uint8_t[randombytes_SEEDBYTES]){7});
+	for (int mix = 0; mix < 4; mix++) {
+		struct pair p;
+
+		pair_init(&p, "XX");
+		inputs(&p, sizeof(data[0]), 0);
+		side_input(&p.side[1], noise, sizeof(noise));
+		p.side[0].config.compress = mix & 1;
+		p.side[1].config.compress = mix & 2;
+		pair_start(&p);
+		pair_run(&p);
+		check_complete(&p);
+		CHECK_INT(p.side[0].s.compress, mix == 3);
+		CHECK_INT(p.side[1].s.compress, mix == 3);
+		CHECK((p.side[0].cable.tail < sizeof(data[0]) / 10) == (mix == 3));
+		CHECK(p.side[1].cable.tail < sizeof(noise) + 1000);
+		pair_free(&p);
+	}
+}
+
+/* Message boundaries survive, also of messages longer than a record. */
+static void test_messages(void)
+{
+	static const size_t lens[] = {1, 70000, 5, 65518, 65519, 131036};
+	const struct session_window *w;
+	struct pair p;
+	size_t at = 0, message = 0, len = 0;
+
+	pair_init(&p, "XX");
+	p.side[0].config.messages = p.side[1].config.messages = true;
+	p.side[0].out_cap = p.side[1].in_cap = SESSION_BIGBUF;
+	p.side[1].deaf = true;
+	pair_open(&p);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		side_input(&p.side[0], data[0], at + lens[i]);
+		p.side[0].input_pos = at;
+		CHECK(move_input(&p.side[0]));
+		CHECK_INT(p.side[0].input_pos, at + lens[i]);
+		at += lens[i];
+		pair_run(&p);
+	}
+	CHECK_INT(p.side[0].s.messages_sent, 6);
+	for (at = 0; (w = session_recv_app_window(&p.side[1].s)) != NULL;) {
+		bool more = w->more;
+
+		CHECK_MEM(w->data, data[0] + at, w->len);
+		len += w->len;
+		at += w->len;
+		session_recv_app_ack(&p.side[1].s, w->len);
+		if (more)
+			continue;
+		CHECK(message < 6 && len == lens[message]);
+		message++;
+		len = 0;
+	}
+	CHECK_INT(message, 6);
+	CHECK_INT(p.side[1].s.messages_received, 6);
+	pair_free(&p);
+}
+
+/* Messages that were compressed, between others that were not, taken one by one. */
+static void test_compressed_messages(void)
+{
+	static const size_t lens[] = {0, 1000, 0, 2000, 60000, 300, 50000, 0, 64000, 7};
+	const struct session_window *w;
+	struct pair p;
+	size_t at = 0, i = 0, len = 0;
+
+	pair_init(&p, "XX");
+	p.side[0].config.messages = p.side[1].config.messages = true;
+	p.side[0].config.compress = p.side[1].config.compress = true;
+	p.side[0].out_cap = p.side[1].in_cap = SESSION_BIGBUF;
+	p.side[1].deaf = true;
+	pair_open(&p);
+	for (size_t k = 0; k < sizeof(lens) / sizeof(lens[0]); k++, at += lens[k - 1]) {
+		side_input(&p.side[0], data[0], at + lens[k]);
+		p.side[0].input_pos = at;
+		if (lens[k] == 0)
+			session_send_empty(&p.side[0].s);
+		else
+			CHECK(move_input(&p.side[0]));
+		CHECK_INT(p.side[0].input_pos, at + lens[k]);
+		pair_run(&p);
+	}
+	for (at = 0; (w = session_recv_app_window(&p.side[1].s)) != NULL; pair_run(&p)) {
+		bool more = w->more;
+
+		CHECK(w->len == 0 || memcmp(w->data, data[0] + at, w->len) == 0);
+		len += w->len;
+		at += w->len;
+		session_recv_app_ack(&p.side[1].s, w->len);
+		if (more)
+			continue;
+		CHECK(i < sizeof(lens) / sizeof(lens[0]) && len == lens[i]);
+		i++;
+		len = 0;
+	}
+	CHECK_INT(i, sizeof(lens) / sizeof(lens[0]));
+	pair_free(&p);
+}
+
+/* Before READY nobody knows whether boundaries are agreed, so nothing may be sent that has one. */
+static void test_no_message_before_ready(void)
+{
+	struct pair p;
+
+	pair_init(&p, "XX");
+	p.side[0].config.messages = p.side[1].config.messages = true;
+	p.side[0].stay_open = p.side[1].stay_open = p.side[1].hold_judge = true;
+	inputs(&p, 100, 0);
+	pair_start(&p);
+	pair_run(&p);
+	CHECK_INT(p.side[0].s.sent, 0);
+	p.side[1].hold_judge = false;
+	pair_run(&p);
+	CHECK_INT(p.side[1].s.messages_received, 1);
+	pair_free(&p);
+}
+
+static void test_wait_ready(void)
+{
+	for (int wait = 0; wait < 2; wait++) {
+		struct pair p;
+
+		pair_init(&p, "IK");
+		p.side[0].config.wait_ready = wait;
+		p.side[1].hold_judge = true;
+		inputs(&p, 100, 0);
+		pair_start(&p);
+		pair_run(&p);
+		CHECK_INT(p.side[0].s.sent, wait ? 0 : 100);
+		CHECK(!p.side[0].opened && !p.side[1].opened && p.side[1].got_len == 0);
+		p.side[1].hold_judge = false;
+		pair_run(&p);
+		check_complete(&p);
+		pair_free(&p);
+	}
+}
+
+static void test_probe(void)
+{
+	for (int early = 0; early < 2; early++) {
+		struct pair p;
+
+		pair_init(&p, early ? "IK" : "XX");
+		p.side[0].config.probe = true;
+		p.side[0].stay_open = p.side[1].stay_open = true;
+		inputs(&p, 10, 10);
+		pair_start(&p);
+		pair_run(&p);
+		for (int i = 0; i < 2; i++) {
+			CHECK(side_closed(&p.side[i]));
+			CHECK_INT(side_code(&p.side[i]), ERROR_OK);
+			CHECK_INT(p.side[i].got_len, 0);
+			CHECK_INT(session_peer(&p.side[i].s)->probe, i == 1);
+		}
+		CHECK(p.side[0].s.rtt_ms >= 0);
+		pair_free(&p);
+	}
+}
+
+/* A side that takes nothing: an empty direction ends well, a byte in it is an error of the sender. */
+static void test_take_nothing(void)
+{
+	for (int taker = 0; taker < 2; taker++) {
+		for (size_t n = 0; n < 2; n++) {
+			struct pair p;
+			struct side *sender;
+
+			pair_init(&p, "XX");
+			sender = &p.side[!taker];
+			p.side[taker].config.take_nothing = true;
+			side_input(&p.side[taker], data[0], 5000);
+			sender->stay_open = n == 0;
+			/* The initiator's byte is on its way before the STOP comes; the responder's is not. */
+			side_input(sender, data[1], n);
+			pair_start(&p);
+			pair_run(&p);
+			CHECK(side_closed(&p.side[0]) && side_closed(&p.side[1]));
+			CHECK_INT(sender->got_len, 5000);
+			CHECK_INT(side_code(&p.side[taker]), ERROR_OK);
+			CHECK_INT(side_code(sender), sender->s.sent > 0 ? ERROR_PEER : ERROR_OK);
+			CHECK_INT(p.side[taker].got_len, 0);
+			pair_free(&p);
+		}
+	}
+}
+
+/* An idle session needs neither desk nor buffers, and goes on with others. */
+static void test_rest(void)
+{
+	static const uint8_t text[] = "after a rest";
+	struct pair p;
+
+	pair_init(&p, "XX");
+	pair_start(&p);
+	CHECK(!session_rest(&p.side[0].s)); /* it shakes hands */
+	p.side[0].stay_open = p.side[1].stay_open = true;
+	pair_run(&p);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 2; i++) {
+			struct side *a = &p.side[i];
+
+			CHECK(session_rest(&a->s));
+			CHECK(session_resting(&a->s));
+			CHECK_INT(session_state(&a->s), SESSION_READY | SESSION_RECV_WIRE | SESSION_SEND_APP);
+			memset(a->in, 0xee, a->in_cap);
+			memset(a->out, 0xee, a->out_cap);
+			memset(&a->desk, 0xee, sizeof(a->desk));
+			session_wake(&a->s, &a->desk, a->in, a->in_cap, a->out, a->out_cap);
+			CHECK(!session_resting(&a->s));
+		}
+		p.side[round % 2].input = text;
+		p.side[round % 2].input_len = sizeof(text);
+		p.side[round % 2].input_pos = 0;
+		pair_run(&p);
+	}
+	CHECK_INT(p.side[0].got_len, sizeof(text));
+	CHECK_INT(p.side[1].got_len, 2 * sizeof(text));
+	/* With something in hand there is no rest. */
+	p.side[1].deaf = true;
+	p.side[0].input_pos = 0;
+	pair_run(&p);
+	CHECK(!session_rest(&p.side[1].s));
+	p.side[1].deaf = p.side[0].stay_open = p.side[1].stay_open = false;
+	pair_run(&p);
+	CHECK_INT(side_code(&p.side[0]), ERROR_OK);
+	CHECK_INT(side_code(&p.side[1]), ERROR_OK);
+	pair_free(&p);
+}
+
+int main(void)
+{
+	if (secret_init() != 0)
+		return 1;
+	whole_data();
+	RUN(test_compression);
+	RUN(test_messages);
+	RUN(test_compressed_messages);
+	RUN(test_no_message_before_ready);
+	RUN(test_wait_ready);
+	RUN(test_probe);
+	RUN(test_take_nothing);
+	RUN(test_rest);
+	UNIT_DONE();
+}
