@@ -246,7 +246,7 @@ bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_T
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
 
 bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_TOOLS BENCH_JSON
-	@$(REMAKE) all $(BUILD)/bench/udploop >&2
+	@$(REMAKE) all $(BUILD)/bench/udploop $(BUILD)/tests/udpflood >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
 
 bench-server: build-deps ## what a listener does for many: BENCH_ROUNDS BENCH_HANDSHAKES BENCH_HELD BENCH_MIB BENCH_CLIENTS BENCH_JSON

@@ -84,12 +84,12 @@ int code_args_check_listen(const struct code_args *c, const struct common_args *
 		return common_usage(a->prog, "--remember needs --code");
 	if (!c->code)
 		return 0;
-	if (many)
-		return common_usage(a->prog, "--code is for one client: it cannot be used with --keep-open and the like");
 	if (c->remember && user)
 		return common_conflict(a->prog, "--remember", "--user");
 	if (without(a, "--code", instead, sizeof instead / sizeof instead[0]) || without(a, "--code", open, 1))
 		return COMMON_USAGE;
+	if (many) /* where it lets in one more than the keys do; its time is not the service's */
+		return 0;
 	if (keys && !c->remember)
 		return common_usage(a->prog, "--authorized-keys and --code cannot be used together, unless --remember is to write there");
 	if (!common_given(a, accept_option))

@@ -10,11 +10,23 @@
 #include "run/ifaces_watch.h"
 #include "run/pathmtu.h"
 #include "run/routes.h"
+#include "run/udp_judge.h"
 
 #define IFINFO_PROG "vault-ifinfo"
 #define IFINFO_TIMEOUT_MS 10000
 
 enum ifinfo_transport { TRANSPORT_ANY = 0, TRANSPORT_TCP, TRANSPORT_UDP };
+
+/* The vault-udp peer of --path HOST:PORT. */
+struct ifinfo_peer {
+	const char *identity_file, *known_hosts;
+	bool demanded; /* by an option that makes no sense without it */
+	struct udp_judge judge;
+	/* by ifinfo_peer_load() */
+	struct key *identity;
+	struct pathmtu_peer how;
+	char known_hosts_path[KEYFILE_PATH_MAX], authorized_path[KEYFILE_PATH_MAX];
+};
 
 /* What was asked for; not changed after options_check(). */
 struct ifinfo_opts {
@@ -23,6 +35,7 @@ struct ifinfo_opts {
 	const char *route, *path, *netns;
 	uint32_t require_mtu; /* 0 = nothing required */
 	int64_t timeout_ms;   /* 0 = none */
+	struct ifinfo_peer *peer;
 	char **selected;
 	int selected_count;
 };
@@ -66,6 +79,19 @@ int ifinfo_require(const struct ifinfo_opts *o, uint32_t mtu, const char *what, 
 
 int ifinfo_route(const struct ifinfo_opts *o, const struct ifinfo *f, struct error *e);
 int ifinfo_path(const struct ifinfo_opts *o, const struct ifinfo *f, struct error *e);
+
+/* ---- ifinfo_peer.c: the vault-udp peer at the end of a path ---- */
+
+/* --trust, --remote-key. 0 or COMMON_USAGE. */
+int ifinfo_peer_trust(struct ifinfo_peer *p, const struct common_args *a);
+int ifinfo_peer_pin(struct ifinfo_peer *p, const struct common_args *a);
+/* Read keys. 0 or -1. */
+int ifinfo_peer_load(struct ifinfo_peer *p, const char *host, uint16_t port, struct error *e);
+void ifinfo_peer_free(struct ifinfo_peer *p);
+json_t *ifinfo_peer_json(const struct pathmtu *p);
+void ifinfo_peer_text(const struct pathmtu *p);
+/* Was it the right one, if one was wanted? ${host} as it was given. 0 or -1. */
+int ifinfo_peer_verdict(const struct ifinfo_peer *p, const struct pathmtu *m, const char *host, struct error *e);
 
 /* ---- ifinfo_watch.c ---- */
 

@@ -14,6 +14,7 @@
 struct way {
 	const char *host; /* as it was given */
 	struct sockaddr_storage to;
+	struct address at;
 	int family;
 	struct route route;
 	int64_t deadline;
@@ -49,6 +50,7 @@ static int way_find(struct way *w, const struct ifinfo_opts *o, const struct ifi
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' is not a host%s", text, port ? " and port" : "");
 	if (!a.has_port)
 		a.port = PATHMTU_PORT;
+	w->at = a;
 	w->host = text;
 	if (way_resolve(w, o, &a, e))
 		return -1;
@@ -153,12 +155,16 @@ static int path_json(const struct way *w, const struct ifinfo *f, const struct p
 	json_object_set_new(o, "black_hole_hops", p->last_hop ? json_integer(p->last_hop) : json_null());
 	json_object_set_new(o, "mtu_back", p->back ? json_integer(p->back) : json_null());
 	json_object_set_new(o, "mtu_back_exact", json_boolean(p->back && p->back_exact));
+	json_object_set_new(o, "black_hole_back", json_boolean(p->back_hole));
+	json_object_set_new(o, "peer", ifinfo_peer_json(p));
 	json_object_set_new(o, "rtt_ms", p->rtt_us >= 0 ? json_real((double)p->rtt_us / 1000) : json_null());
 	json_object_set_new(o, "packets", json_integer(p->packets));
 	if (p->by_echo)
 		json_array_append_new(by, json_string("echo"));
 	if (p->by_udp)
 		json_array_append_new(by, json_string("udp"));
+	if (p->by_vault)
+		json_array_append_new(by, json_string("vault-udp"));
 	json_object_set_new(o, "answers", by);
 	return ifinfo_print(o, e);
 }
@@ -181,7 +187,7 @@ static void path_limit(const struct pathmtu *p)
 			    p->last_hop == 1 ? "" : "s");
 		break;
 	case LIMIT_NOT_KNOWN:
-		printf("limit      not known, there was no time or packet left\n");
+		printf("limit      not known, there was no time, packet or answer left\n");
 		break;
 	}
 }
@@ -210,7 +216,9 @@ static void path_text(const struct way *w, const struct ifinfo *f, const struct 
 	    p->answered ? "" : ", but the host does not answer");
 	path_limit(p);
 	if (p->back)
-		printf("way back   %s%u\n", p->back_exact ? "" : "at least ", p->back);
+		printf("way back   %s%u%s\n", p->back_exact ? "" : "at least ", p->back,
+		    p->back_hole ? ", BLACK HOLE: larger packets disappear" : "");
+	ifinfo_peer_text(p);
 	if (p->rtt_us >= 0)
 		printf("round trip %.2f ms, %u packets sent\n", (double)p->rtt_us / 1000, p->packets);
 	path_advice(w, f, p);
@@ -222,34 +230,50 @@ static uint32_t path_least(const struct pathmtu *p)
 	return p->back && p->back_exact && p->back < p->mtu ? p->back : p->mtu;
 }
 
+/* All of the answer: where it goes, on what link, how far. */
+static int path_find(struct way *w, struct pathmtu *p, const struct ifinfo_opts *o, const struct ifinfo *f, struct error *e)
+{
+	const struct iface *i;
+
+	if (way_find(w, o, f, o->path, true, e))
+		return -1;
+	if (o->peer->demanded && !w->at.has_port)
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--path %s: a vault-udp peer has a port: give HOST:PORT", o->path);
+	if (w->at.has_port && ifinfo_peer_load(o->peer, w->at.host, w->at.port, e) < 0)
+		return -1;
+	p->peer = w->at.has_port ? &o->peer->how : NULL;
+	p->to = w->to;
+	/* The link's own MTU, and not what the kernel has learnt of this path. */
+	i = ifaces_indexed(&f->all, w->route.hops[0].index);
+	p->local = i && i->mtu ? i->mtu : w->route.mtu;
+	/* Without netlink the interface is guessed by the source: packets to ourselves go by loopback. */
+	if (w->route.no_hops && w->route.mtu > p->local)
+		p->local = w->route.mtu;
+	p->deadline = w->deadline;
+	return pathmtu_find(p, e);
+}
+
 int ifinfo_path(const struct ifinfo_opts *o, const struct ifinfo *f, struct error *e)
 {
+	struct error fault = {.code = ERROR_OK};
 	struct pathmtu p = {.mtu = 0};
-	struct error silent = {.code = ERROR_OK};
 	struct way w = {.host = NULL};
-	const struct iface *i;
 	int status;
 
-	if (way_find(&w, o, f, o->path, true, e))
-		return -1;
-	p.to = w.to;
-	/* The link's own MTU, and not what the kernel has learnt of this path. */
-	i = ifaces_indexed(&f->all, w.route.hops[0].index);
-	p.local = i && i->mtu ? i->mtu : w.route.mtu;
-	p.deadline = w.deadline;
-	if (pathmtu_find(&p, e))
+	if (path_find(&w, &p, o, f, e))
 		return -1;
 	if (!p.answered)
-		error_set(&silent, ERROR_TIMEOUT, BLAME_PEER, "timeout: the host does not answer, routers allow at most %u",
-		    p.mtu);
-	status = silent.code ? error_status(silent.code) : path_least(&p) < o->require_mtu ? 1 : 0;
+		error_set(&fault, ERROR_TIMEOUT, BLAME_PEER, "timeout: the host does not answer, routers allow at most %u", p.mtu);
+	else
+		(void)ifinfo_peer_verdict(o->peer, &p, w.host, &fault);
+	status = fault.code ? error_status(fault.code) : path_least(&p) < o->require_mtu ? 1 : 0;
 	if (!o->json)
 		path_text(&w, f, &p);
 	else if (path_json(&w, f, &p, status, e))
 		return -1;
 	if (o->payload && ifinfo_list_payload(o, path_least(&p), w.family, e))
 		return -1;
-	if (silent.code)
-		return error_set(e, silent.code, silent.blame, "%s", silent.text);
+	if (fault.code)
+		return error_set(e, fault.code, fault.blame, "%s", fault.text);
 	return ifinfo_require(o, path_least(&p), "of the path", e);
 }

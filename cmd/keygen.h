@@ -21,7 +21,7 @@ struct keygen_opts {
 	const char *find, *remove; /* servers */
 	enum key_format export, import;
 	enum key_part part;
-	bool public, list, picture, hide, psk, json, force, lock, change;
+	bool public, list, picture, hide, psk, json, force, lock, change, append;
 	struct passphrase from;
 };
 

@@ -11,7 +11,7 @@ static const char help[] =
     "       vault-keygen -y | -l [-v] [-f FILE] [--json]\n"
     "       vault-keygen -F HOST | -R HOST | -H [-f KNOWN_HOSTS] [--json]\n"
     "       vault-keygen --check FILE [--json]\n"
-    "       vault-keygen --psk [-N] [-f FILE] [--json]\n"
+    "       vault-keygen --psk [-N | --append] [-C LABEL] [-f FILE] [--json]\n"
     "       vault-keygen --import FORMAT [--part PART | --psk] [-N] [-f FILE] < SECRET\n"
     "       vault-keygen -y --import FORMAT [--part PART] [-f FILE] < PUBLIC\n"
     "       vault-keygen --export FORMAT [--part PART | --psk] [-y] [-f FILE]\n"
@@ -36,6 +36,7 @@ static const char help[] =
     "  -H, --hide-names      hide the names in known_hosts; names to come will be hidden as well\n"
     "      --check FILE      say what FILE is and whether it is in order\n"
     "      --psk             a pre-shared key, to standard output or to -f FILE\n"
+    "      --append          with --psk: one more key in FILE, which a listener accepts as well\n"
     "      --import FORMAT   read a secret from standard input, or with -y a public key: raw, hex,\n"
     "                        base64, wireguard, pem, openssh, age; with -y also minisign, signify\n"
     "      --export FORMAT   print a secret, or with -y the public key, in that format\n"
@@ -45,7 +46,7 @@ static const char help[] =
     "  -h, --help            this text\n"
     "  -V, --version         version and features\n";
 
-enum { OPT_CHECK = 256, OPT_PASSPHRASE_FILE, OPT_PASSPHRASE_FD, OPT_PSK, OPT_IMPORT, OPT_EXPORT, OPT_PART, OPT_FORCE, OPT_JSON };
+enum { OPT_CHECK = 256, OPT_PASSPHRASE_FILE, OPT_PASSPHRASE_FD, OPT_PSK, OPT_APPEND, OPT_IMPORT, OPT_EXPORT, OPT_PART, OPT_FORCE, OPT_JSON };
 
 static const struct option longs[] = {
     {"file", required_argument, NULL, 'f'},
@@ -62,6 +63,7 @@ static const struct option longs[] = {
     {"hide-names", no_argument, NULL, 'H'},
     {"check", required_argument, NULL, OPT_CHECK},
     {"psk", no_argument, NULL, OPT_PSK},
+    {"append", no_argument, NULL, OPT_APPEND},
     {"import", required_argument, NULL, OPT_IMPORT},
     {"export", required_argument, NULL, OPT_EXPORT},
     {"part", required_argument, NULL, OPT_PART},
@@ -142,6 +144,7 @@ static void options_flags(struct keygen_opts *o, const struct common_args *a)
 	o->public = common_given(a, 'y');
 	o->list = common_given(a, 'l');
 	o->psk = common_given(a, OPT_PSK);
+	o->append = common_given(a, OPT_APPEND);
 	o->picture = common_given(a, 'v');
 	o->hide = common_given(a, 'H');
 	o->lock = common_given(a, 'N');
@@ -167,13 +170,14 @@ static int options_conflicts(const struct keygen_opts *o)
 	const char *dash = file && !strcmp(o->file, "-") ? "-f -" : NULL;
 	const char *stdin_fd = o->from.fd == 0 ? "--passphrase-fd 0" : NULL;
 	const char *raw = o->export == FORMAT_RAW ? "--export raw" : NULL;
+	const char *append = o->append ? "--append" : NULL;
 	const char *foreign = keyforeign_is(o->import) ? "--import" : keyforeign_is(o->export) ? "--export" : NULL;
 	const char *const pairs[][2] = {
 	    {y, l}, {y, check}, {y, psk}, {l, check}, {l, psk}, {l, import}, {l, export},
 	    {check, psk}, {check, import}, {check, export}, {check, file}, {import, export},
 	    {comment, y && !import ? y : NULL}, {comment, l}, {comment, check}, {comment, export}, {psk, part},
 	    {change, lock}, {change, y}, {change, l}, {change, check}, {change, psk}, {change, import}, {change, export},
-	    {change, comment}, {change, part}, {change, force}, {change, dash}, {lock, y}, {lock, l}, {lock, check}, {lock, export},
+	    {change, comment}, {change, part}, {change, force}, {change, dash}, {lock, y}, {lock, l}, {lock, check}, {lock, export}, {append, lock}, {append, force}, {append, export}, {append, dash},
 	    {from_file, from_fd}, {from, y}, {from, l}, {stdin_fd, import},
 	    {output, json}, {raw, json}, {force, y && !export && !import ? y : NULL}, {foreign, psk}, {force, l}, {force, check},
 	};
@@ -231,6 +235,8 @@ static int options_check(struct keygen_opts *o)
 		    o->from.file ? "--passphrase-file" : "--passphrase-fd");
 	if (o->part && !o->import && !o->export)
 		return common_usage(KEYGEN_PROG, "--part needs --import or --export");
+	if (o->append && (!o->psk || !o->file))
+		return common_usage(KEYGEN_PROG, "--append needs --psk and -f FILE");
 	if (o->psk && o->export && !o->file)
 		return common_usage(KEYGEN_PROG, "--psk --export needs -f FILE, the key to be exported");
 	return o->psk ? 0 : options_format_part(o);

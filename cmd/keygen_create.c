@@ -4,6 +4,7 @@
 
 #include "crypto/secret.h"
 #include "keygen.h"
+#include "run/pskfile.h"
 
 /* ${comment}: what an imported one has. */
 static int create_key(const struct keygen_opts *o, struct key *k, char comment[KEYFILE_COMMENT_MAX], struct error *e)
@@ -52,7 +53,7 @@ static int create_file(const struct keygen_opts *o, const struct key *k, const s
 
 	if (!o->psk && identity_facts(&facts, k, how->comment, e))
 		return -1;
-	if (identity_write(path, k, how, o->force, e))
+	if (o->append && access(path, F_OK) == 0 ? pskfile_add(path, k, how->comment, e) : identity_write(path, k, how, o->force, e))
 		return -1;
 	if (!o->json) {
 		if (!o->psk)
@@ -109,12 +110,27 @@ out:
 
 /* ---- another passphrase ---- */
 
+/* It took time to think of a passphrase. */
+static int change_same(const char *path, const struct keyfile_found *f, struct error *e)
+{
+	struct keyfile_found *now;
+	struct key before, after;
+	bool same;
+
+	if (keyfile_read(&now, path, NULL, e))
+		return -1;
+	same = key_public(&before, &f->key) || key_public(&after, &now->key) ||
+	    memcmp(before.bytes, after.bytes, KEY_BYTES) == 0;
+	secret_free(now);
+	return same ? 0 : error_set(e, ERROR_IO, BLAME_LOCAL, "%s: another key has been put there meanwhile, which is left as it is", path);
+}
+
 static int change_write(const struct keygen_opts *o, const char *path, const struct keyfile_found *f,
     const struct keyseal *seal, struct error *e)
 {
 	struct identity_new how = {.comment = f->comment, .created = f->created, .seal = seal};
 
-	if (identity_rewrite(path, &f->key, &how, e))
+	if (change_same(path, f, e) || identity_rewrite(path, &f->key, &how, e))
 		return -1;
 	if (o->json) {
 		json_t *object = json_pack("{s:i, s:b}", "v", 1, "locked", seal != NULL);

@@ -4,6 +4,7 @@
 #include "crypto/keypicture.h"
 #include "crypto/secret.h"
 #include "keygen.h"
+#include "run/pskfile.h"
 
 void keygen_line(const struct identity_facts *f, bool fingerprint)
 {
@@ -114,6 +115,42 @@ static int check_print(const struct keygen_opts *o, const struct keyfile_found *
 	return 0;
 }
 
+/* A file of several pre-shared keys. 0, or -1: it is none, or a bad one, which ${e} then says. */
+static int check_psks(const struct keygen_opts *o, struct error *e)
+{
+	struct error why = {.code = ERROR_OK};
+	struct handshake_psks *psks;
+	json_t *object, *list;
+	int rc = 0;
+
+	if (!pskfile_holds_lines(o->check))
+		return -1;
+	memset(e, 0, sizeof(*e));
+	if (pskfile_read(&psks, o->check, NULL, &why) < 0) {
+		*e = why;
+		return -1;
+	}
+	object = json_pack("{s:i, s:s, s:s, s:b, s:o}", "v", 1, "file", o->check, "kind", "pre-shared keys", "ok", 1, "keys",
+	    list = json_array());
+	if (!o->json)
+		printf("%s: %zu pre-shared key%s\n", o->check, psks->count, psks->count > 1 ? "s" : "");
+	for (size_t i = 0; i < psks->count; i++) {
+		const struct handshake_psk *about = &psks->about[i];
+
+		json_array_append_new(list, json_pack("{s:i, s:s, s:b}", "line", (int)about->line, "name", about->name, "expired",
+						pskfile_expired(about)));
+		if (!o->json)
+			printf("line %u: %s%s\n", about->line, about->name[0] ? about->name : "without a label",
+			    pskfile_expired(about) ? ", expired" : "");
+	}
+	if (o->json)
+		rc = common_json_print(object, e);
+	else
+		json_decref(object);
+	secret_free(psks);
+	return rc;
+}
+
 int keygen_check(struct keygen_opts *o, struct error *e)
 {
 	bool given = o->from.file || o->from.fd >= 0, locked;
@@ -129,6 +166,8 @@ int keygen_check(struct keygen_opts *o, struct error *e)
 		secret_free(f);
 		if (rc == 0)
 			return 0;
+	} else if (check_psks(o, e) == 0) {
+		return 0;
 	}
 	if (o->json) {
 		object = json_pack("{s:i, s:b, s:s}", "v", 1, "ok", 0, "code", error_name(e->code));

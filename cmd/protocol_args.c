@@ -25,3 +25,18 @@ int protocol_args_check(const struct stream_args *s, const char *prog)
 	}
 	return 0;
 }
+
+int protocol_args_psks(const struct stream_args *s, struct error *e)
+{
+	for (size_t i = 0; s->psks && s->psks->count > 1 && i < s->protocol_count; i++) {
+		struct noise_protocol p;
+
+		if (protocol_parse(&p, s->protocols[i], e) < 0)
+			return -1;
+		if (!noise_protocol_finds_psk(&p, false))
+			return error_set(e, ERROR_USAGE, BLAME_LOCAL, "--protocol %s: this side writes with the pre-shared key before it can know "
+			    "which of the %zu in %s the client has; use psk0, psk1 or psk3, or a file with one key", s->protocols[i],
+			    s->psks->count, s->psk_file);
+	}
+	return 0;
+}

@@ -10,6 +10,7 @@
 #include "crypto/secret.h"
 #include "proto/squash.h"
 #include "run/keyfile.h"
+#include "run/pskfile.h"
 
 #define HANDSHAKE_MS 10000
 #define MESSAGE_MS 30000
@@ -263,18 +264,19 @@ int stream_args_load(struct stream_args *s, bool throwaway, struct error *e)
 	int rc = load_identity(s, throwaway, e);
 
 	if (rc == 0 && s->psk_file)
-		rc = keyfile_read_psk(&s->psk, s->psk_file, &s->from, e);
+		rc = pskfile_read(&s->psks, s->psk_file, &s->from, e);
 	passphrase_free(&s->from);
 	s->stream.identity = s->identity;
-	s->stream.psk = s->psk;
+	s->stream.psks = s->psks;
 	return rc;
 }
 
 void stream_args_free(struct stream_args *s)
 {
 	secret_free(s->identity);
-	secret_free(s->psk);
+	secret_free(s->psks);
 	secret_free(s->stream.code);
-	s->identity = s->psk = NULL;
+	s->identity = NULL;
+	s->psks = NULL;
 	s->stream.code = NULL;
 }

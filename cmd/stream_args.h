@@ -107,7 +107,8 @@ struct stream_args {
 	bool many; /* a listener for many clients, whose messages are limited */
 	int verbosity;
 	struct passphrase from;
-	struct key *identity, *psk; /* guarded memory, owned */
+	struct key *identity;	     /* guarded memory, owned */
+	struct handshake_psks *psks; /* the same */
 };
 
 /* -V: the version and what this build can do. Returns the exit status. */

@@ -2,9 +2,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "crypto/secret.h"
 
 #define PROG "vault-udp"
 #define PORT_DEFAULT 11000
@@ -15,12 +12,12 @@
 enum {
 	OPT_TRUST = 256, OPT_KNOWN_HOSTS, OPT_FRAMING, OPT_TO, OPT_TAG, OPT_SEND_ONLY, OPT_RECV_ONLY, OPT_UNTIL_END,
 	OPT_MAX_MESSAGES, OPT_LINGER, OPT_MTU, OPT_NO_PADDING, OPT_COMPRESS, OPT_PACE, OPT_RATE_LIMIT, OPT_LIFETIME, OPT_MAX_AGE,
-	OPT_SKEW, OPT_REPLAY_CACHE, OPT_MAX_PEERS, OPT_WIRE, OPT_OPPORTUNISTIC, OPT_CONTROL, OPT_EVENTS, OPT_READY_FD,
+	OPT_SKEW, OPT_REPLAY_CACHE, OPT_MAX_PEERS, OPT_WIRE, OPT_OPPORTUNISTIC, OPT_SOLICIT, OPT_CONTROL, OPT_EVENTS, OPT_READY_FD,
 	OPT_ANNOUNCE, OPT_BROWSE, OPT_JSON, OPT_STATS, OPT_LOG_JSON, OPT_QUIET, OPT_SANDBOX,
 };
 
 const char udp_args_shorts[] = "l:i:r:a:46nw:vhV";
-const int udp_args_repeatable[] = {'v', 'r', 0};
+const int udp_args_repeatable[] = {'v', 'r', OPT_TO, 0};
 const struct option udp_args_longs[] = {
     {"listen", required_argument, NULL, 'l'},
     {"identity", required_argument, NULL, 'i'},
@@ -49,6 +46,7 @@ const struct option udp_args_longs[] = {
     {"max-peers", required_argument, NULL, OPT_MAX_PEERS},
     {"wire", required_argument, NULL, OPT_WIRE},
     {"opportunistic", no_argument, NULL, OPT_OPPORTUNISTIC},
+    {"solicit", no_argument, NULL, OPT_SOLICIT},
     {"control", required_argument, NULL, OPT_CONTROL},
     {"events", required_argument, NULL, OPT_EVENTS},
     {"ready-fd", required_argument, NULL, OPT_READY_FD},
@@ -151,6 +149,21 @@ static int take_pin(struct udp_args *u, const struct common_args *a)
 	return 0;
 }
 
+static int take_to(struct udp_args *u, const struct common_args *a)
+{
+	if (u->run.to_count == UDP_LOOP_PEERS_MAX)
+		return common_bad(a, "given too often");
+	u->run.to[u->run.to_count++] = a->value;
+	return 0;
+}
+
+static int take_age(struct udp_args *u, const struct common_args *a)
+{
+	if (common_opt_duration(a, &u->run.max_age_ms))
+		return COMMON_USAGE;
+	return u->run.max_age_ms > 0 ? 0 : common_bad(a, "nothing is as young as that");
+}
+
 static int take_number(const struct common_args *a, int64_t min, int64_t max, uint64_t *out)
 {
 	int64_t n = 0;
@@ -248,6 +261,9 @@ static int take_flag(struct udp_args *u, int option)
 	case OPT_OPPORTUNISTIC:
 		o->opportunistic = true;
 		break;
+	case OPT_SOLICIT:
+		o->solicit = true;
+		break;
 	case OPT_JSON:
 		u->json = true;
 		break;
@@ -288,12 +304,11 @@ int udp_args_take(struct udp_args *u, int option, const struct common_args *a)
 	case OPT_LIFETIME:
 		return common_opt_duration(a, &o->lifetime_ms);
 	case OPT_MAX_AGE:
-		return common_opt_duration(a, &o->max_age_ms);
+		return take_age(u, a);
 	case OPT_SKEW:
 		return common_opt_duration(a, &o->skew_ms);
 	case OPT_TO:
-		o->to = a->value;
-		return 0;
+		return take_to(u, a);
 	case OPT_CONTROL:
 		o->control = a->value;
 		return 0;
@@ -373,6 +388,7 @@ int udp_args_check(struct udp_args *u, const struct common_args *a)
 	    {OPT_TRUST, 'r', "--trust", "--remote-key"},
 	    {OPT_BROWSE, OPT_ANNOUNCE, "--browse", "--announce"},
 	    {OPT_WIRE, 'r', "--wire v1", "--remote-key"},
+	    {OPT_WIRE, OPT_SOLICIT, "--wire v1", "--solicit"},
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
@@ -383,68 +399,4 @@ int udp_args_check(struct udp_args *u, const struct common_args *a)
 	if (u->run.max_messages > 0 && u->run.send_only)
 		return common_conflict(PROG, "--max-messages", "--send-only");
 	return check_operands(u, a);
-}
-
-/* ---- files ---- */
-
-static int load_identity(struct udp_args *u, struct error *e)
-{
-	char path[KEYFILE_PATH_MAX];
-	struct error no_home = {0};
-
-	if (u->identity_file || (keyfile_path(path, "identity", &no_home) == 0 && access(path, F_OK) == 0)) {
-		if (keyfile_read_secret(&u->identity, NULL, u->identity_file ? u->identity_file : path, NULL, e) < 0)
-			return -1;
-		if (u->identity->form == KEY_SECRET)
-			return 0;
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "%s holds an X25519 key, which cannot sign: UDP needs an identity (vs1...)",
-		    u->identity_file ? u->identity_file : path);
-	}
-	u->identity = secret_alloc(sizeof *u->identity);
-	if (!u->identity)
-		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for keys");
-	u->identity->form = KEY_SECRET;
-	secret_rng.fill(secret_rng.ctx, u->identity->bytes, sizeof u->identity->bytes);
-	u->run.throwaway = true;
-	return 0;
-}
-
-static int open_events(struct udp_args *u, struct error *e)
-{
-	if (!u->events || u->run.events_fd >= 0)
-		return 0;
-	u->run.events_fd = open(u->events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
-	return u->run.events_fd >= 0 ? 0 : error_set(e, ERROR_IO, BLAME_LOCAL, "--events %s: cannot be opened", u->events);
-}
-
-int udp_args_load(struct udp_args *u, struct error *e)
-{
-	struct udp_judge *j = &u->judge;
-	static char names[UDP_LOOP_PEERS_MAX][TRUST_NAME_MAX];
-	struct error no_home = {0};
-
-	if (load_identity(u, e) < 0 || open_events(u, e) < 0)
-		return -1;
-	u->run.identity = u->identity;
-	j->explicit = j->pin_count > 0 || u->authorized != NULL;
-	j->authorized = u->authorized;
-	if (!j->explicit && keyfile_path(u->authorized_path, "authorized_keys", &no_home) == 0)
-		j->authorized = u->authorized_path;
-	j->known_hosts = u->known_hosts;
-	if (!j->known_hosts && u->run.peer_count > 0 && !j->explicit) {
-		if (keyfile_path(u->known_hosts_path, "known_hosts", e) < 0)
-			return -1;
-		j->known_hosts = u->known_hosts_path;
-	}
-	for (size_t i = 0; i < u->run.peer_count; i++)
-		if (trust_name(names[i], u->run.peers[i].host, u->run.peers[i].port, e) < 0)
-			return -1;
-	return udp_judge_load(j, names, u->run.peer_count, e);
-}
-
-void udp_args_free(struct udp_args *u)
-{
-	udp_judge_free(&u->judge);
-	secret_free(u->identity);
-	u->identity = NULL;
 }

@@ -19,7 +19,7 @@ struct udp_args {
 	char known_hosts_path[KEYFILE_PATH_MAX], authorized_path[KEYFILE_PATH_MAX];
 };
 
-extern const char udp_args_help[];
+extern const char udp_args_help[], udp_args_help_more[];
 extern const char udp_args_shorts[];
 extern const struct option udp_args_longs[];
 extern const int udp_args_repeatable[];

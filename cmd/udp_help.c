@@ -23,13 +23,16 @@ const char udp_args_help[] =
     "  -w, --handshake-timeout T   give up if no peer answered within T (default 30s, 0: never)\n"
     "      --framing NAME          where messages begin and end: lines (default), nul, u32 (4 bytes\n"
     "                              length), raw (what one read returns)\n"
-    "      --to PEER               send only to this one: address:port, key, or name in authorized_keys\n"
+    "      --to PEER               send only to this one: address:port, key, or name in authorized_keys;\n"
+    "                              may be repeated\n"
     "      --tag                   put the peer's address and a tab before each message\n"
     "      --send-only             write nothing to standard output\n"
     "      --recv-only             read nothing from standard input\n"
     "      --until-end             leave when every peer has ended\n"
     "      --max-messages N        leave after N messages were received\n"
-    "      --linger T              stay for T after all was sent (default 0: not at all)\n"
+    "      --linger T              stay for T after all was sent (default 0: not at all)\n";
+
+const char udp_args_help_more[] =
     "      --mtu N                 size of IP packets: a number, or auto (default: find out)\n"
     "      --no-padding            let sizes of messages show\n"
     "      --compress LEVEL        zstd level 1 to 19 (default: only what would not fit otherwise)\n"
@@ -42,6 +45,7 @@ const char udp_args_help[] =
     "      --max-peers N           size of the table of peers (default 256)\n"
     "      --wire NAME             v2 (default), or v1 for py-vault-udp before November 2025\n"
     "      --opportunistic         send and take messages in clear, too: anyone can read and write them\n"
+    "      --solicit               ask py-vault-udp for its key, instead of waiting until it shows it\n"
     "      --control PATH          take commands on a Unix socket\n"
     "      --events FILE           write events to FILE or fd:N, one JSON object a line\n"
     "      --ready-fd N            write one JSON line with address, port and key to descriptor N\n"

@@ -9,6 +9,7 @@
 #include "run/local.h"
 #include "run/log.h"
 #include "run/protocol.h"
+#include "run/pskfile.h"
 #include "stream_args.h"
 
 #define PROG "vault-connect"
@@ -259,6 +260,18 @@ static int options_check(struct opts *o, const struct common_args *a)
 
 /* ---- set-up ---- */
 
+/* Of several the first that has not expired. */
+static int choose_psk(struct stream_args *s, struct error *e)
+{
+	int i = pskfile_pick(s->psks, s->psk_file, e);
+
+	if (i < 0)
+		return -1;
+	s->stream.psk = s->psks->keys[i];
+	s->stream.psk_about = &s->psks->about[i];
+	return 0;
+}
+
 static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct error *e)
 {
 	struct client_options *c = &o->client;
@@ -270,6 +283,8 @@ static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct erro
 			return error_set(e, why.code, why.blame, "--remote-key: %s", why.text);
 	}
 	if (stream_args_load(&o->args, o->args.anonymous, e) < 0)
+		return -1;
+	if (o->args.psks && choose_psk(&o->args, e) < 0)
 		return -1;
 	c->judge.known_hosts = o->known_hosts;
 	if (!o->known_hosts) {
@@ -284,7 +299,7 @@ static int setup(struct opts *o, char known_hosts[KEYFILE_PATH_MAX], struct erro
 	if (c->copy_id)
 		o->args.stream.send_only = o->args.stream.recv_only = true;
 	o->args.stream.remember = c->judge.remember = o->code.remember;
-	c->judge.psk = o->args.psk != NULL;
+	c->judge.psk = o->args.psks != NULL;
 	c->judge.code = o->code.code;
 	c->stream = o->args.stream;
 	c->socket = o->args.socket;

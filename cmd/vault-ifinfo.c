@@ -10,6 +10,7 @@
 #endif
 
 #include "ifinfo.h"
+#include "run/log.h"
 
 #define PROG IFINFO_PROG
 #define NETNS_DIR "/run/netns/"
@@ -28,7 +29,14 @@ static const char help[] =
     "                        how much of a packet is left for data, header by header, for each wire\n"
     "      --route HOST      interface, source address, next hop and MTU toward HOST\n"
     "      --path HOST[:PORT]\n"
-    "                        the MTU of the path to HOST, by probing, and where the limit comes from\n"
+    "                        the MTU of the path to HOST, by probing, and where the limit comes from;\n"
+    "                        with a PORT also by what a vault-udp peer there answers\n"
+    "  -i, --identity FILE   own secret key for that (default: ~/.config/vault-tools/identity, if it\n"
+    "                        exists; otherwise a throw-away one)\n"
+    "  -r, --remote-key KEY  the peer must have this key (vk1... or @FILE)\n"
+    "      --trust MODE      unknown keys: new (remember, the default), strict (refuse), any\n"
+    "      --known-hosts FILE\n"
+    "                        remembered keys (default: ~/.config/vault-tools/known_hosts)\n"
     "      --require-mtu N   status 1 if that MTU (of interfaces, route or path) is below N\n"
     "      --watch           a JSON line for every change of a link, address or route\n"
     "      --netns NAME      in that network namespace (needs privileges)\n"
@@ -38,7 +46,8 @@ static const char help[] =
 
 /* ---- options ---- */
 
-enum { OPT_JSON = 256, OPT_MTU, OPT_PAYLOAD, OPT_ROUTE, OPT_PATH, OPT_REQUIRE, OPT_WATCH, OPT_NETNS, OPT_TIMEOUT };
+enum { OPT_JSON = 256, OPT_MTU, OPT_PAYLOAD, OPT_ROUTE, OPT_PATH, OPT_REQUIRE, OPT_WATCH, OPT_NETNS, OPT_TIMEOUT,
+	OPT_TRUST, OPT_KNOWN_HOSTS };
 
 static const struct option longs[] = {
     {"json", no_argument, NULL, OPT_JSON},
@@ -53,6 +62,10 @@ static const struct option longs[] = {
     {"watch", no_argument, NULL, OPT_WATCH},
     {"netns", required_argument, NULL, OPT_NETNS},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"identity", required_argument, NULL, 'i'},
+    {"remote-key", required_argument, NULL, 'r'},
+    {"trust", required_argument, NULL, OPT_TRUST},
+    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -86,6 +99,16 @@ static int options_take(struct ifinfo_opts *o, int option, const struct common_a
 	case OPT_NETNS:
 		o->netns = a->value;
 		return *a->value ? 0 : common_bad(a, "the name is empty");
+	case 'i':
+		o->peer->identity_file = a->value;
+		return *a->value ? 0 : common_bad(a, "the name is empty");
+	case 'r':
+		return ifinfo_peer_pin(o->peer, a);
+	case OPT_TRUST:
+		return ifinfo_peer_trust(o->peer, a);
+	case OPT_KNOWN_HOSTS:
+		o->peer->known_hosts = a->value;
+		return *a->value ? 0 : common_bad(a, "the name is empty");
 	case OPT_REQUIRE:
 		rc = common_opt_int(a, &number, 1, 1 << 24);
 		o->require_mtu = (uint32_t)number;
@@ -105,6 +128,8 @@ static void options_flags(struct ifinfo_opts *o, struct common_args *a)
 	o->six = common_given(a, '6');
 	o->all = common_given(a, 'a');
 	o->watch = common_given(a, OPT_WATCH);
+	o->peer->demanded = common_given(a, 'i') || common_given(a, 'r') || common_given(a, OPT_TRUST) ||
+	    common_given(a, OPT_KNOWN_HOSTS);
 	/* Nothing here could follow "--": it only ends the options. */
 	for (int i = 0; i < a->nrest; i++)
 		a->operands[a->noperands++] = a->rest[i];
@@ -126,11 +151,21 @@ static int options_check(const struct ifinfo_opts *o, const struct common_args *
 	    {all, route}, {all, path}, {pick, route}, {pick, path}, {pick, watch},
 	};
 
+	static const struct {
+		int option;
+		const char *name;
+	} ofpeer[] = {{'i', "--identity"}, {'r', "--remote-key"}, {OPT_TRUST, "--trust"}, {OPT_KNOWN_HOSTS, "--known-hosts"}};
+
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		if (common_conflict(PROG, pairs[i][0], pairs[i][1]))
 			return COMMON_USAGE;
 	if (all && !family)
 		return common_usage(PROG, "--all needs --ipv4 or --ipv6");
+	for (size_t i = 0; i < sizeof(ofpeer) / sizeof(ofpeer[0]); i++)
+		if (common_given(a, ofpeer[i].option) && !path)
+			return common_usage(PROG, "%s needs --path HOST:PORT", ofpeer[i].name);
+	if (common_given(a, OPT_TRUST) && common_given(a, 'r'))
+		return common_conflict(PROG, "--trust", "--remote-key");
 	if (common_given(a, OPT_TIMEOUT) && !route && !path)
 		return common_usage(PROG, "--timeout needs --route or --path");
 	return 0;
@@ -279,8 +314,9 @@ static int conclude(const struct ifinfo_opts *o, const struct error *e, int stat
 
 int main(int argc, char **argv)
 {
-	struct common_args args = {.prog = PROG, .shorts = "46ahV", .longs = longs, .argc = argc, .argv = argv};
-	struct ifinfo_opts opts = {.timeout_ms = IFINFO_TIMEOUT_MS};
+	struct common_args args = {.prog = PROG, .shorts = "46ai:r:hV", .longs = longs, .argc = argc, .argv = argv};
+	struct ifinfo_peer peer = {.identity_file = NULL};
+	struct ifinfo_opts opts = {.timeout_ms = IFINFO_TIMEOUT_MS, .peer = &peer};
 	struct error e = {.code = ERROR_OK};
 	int option, status = 0;
 
@@ -303,8 +339,10 @@ int main(int argc, char **argv)
 		return COMMON_USAGE;
 
 	/* Run */
+	log_setup(PROG, 0, false);
 	if (!opts.netns || enter_netns(opts.netns, &e) == 0)
 		status = opts.watch ? ifinfo_watch(&e) : run(&opts, &e);
+	ifinfo_peer_free(&peer);
 	status = conclude(&opts, &e, status);
 	return common_exit(common_close_stdout(PROG, status));
 }

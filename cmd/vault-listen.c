@@ -316,8 +316,9 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 	int rc;
 
 	j->serves = o->listener.forwards ? RULE_BACKENDS : o->exec.command ? RULE_COMMANDS : RULE_STDIO;
+	o->args.stream.spare_output = j->serves != RULE_STDIO;
 	j->everyone = true;
-	if (o->args.anonymous || (o->code.code && !o->code.remember))
+	if (o->args.anonymous || (o->code.code && !o->code.remember && !o->listener.keep_open))
 		return 0;
 	j->path = o->authorized_keys;
 	if (!j->path) {
@@ -327,12 +328,12 @@ static int load_authorized(struct opts *o, char path[KEYFILE_PATH_MAX], struct e
 			return o->code.code ? keyfile_path(path, "authorized_keys", e) : 0;
 		j->path = path;
 	}
-	if (o->code.code) /* who may connect is for the code to say; the file is only written to */
+	if (o->code.code && !o->listener.keep_open) /* who may connect is for the code to say; the file is only written to */
 		return 0;
 	rc = trust_authorized_load(&j->list, j->path, e);
-	if (rc == 1 && o->authorized_keys)
+	if (rc == 1 && o->authorized_keys && !o->code.remember)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "--authorized-keys %s: no such file", j->path);
-	j->everyone = rc == 1;
+	j->everyone = rc == 1 && !o->code.code;
 	return rc < 0 ? -1 : 0;
 }
 
@@ -352,7 +353,7 @@ static int start_spawner(struct opts *o, struct error *e)
 
 static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 {
-	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"}, *const with_code[] = {"XXpsk0"};
+	static const char *const plain[] = {"XX", "IK"}, *const with_psk[] = {"XXpsk3"}, *const with_code[] = {"XXpsk0", "XX", "IK"};
 	struct listener_options *l = &o->listener;
 
 	if (load_authorized(o, path, e) < 0)
@@ -363,19 +364,21 @@ static int setup(struct opts *o, char path[KEYFILE_PATH_MAX], struct error *e)
 		    "--psk-file (or --anonymous, if anyone may)", l->forwards ? "--forward" : "a command for clients");
 	if (start_spawner(o, e) < 0 || stream_args_load(&o->args, false, e) < 0)
 		return -1;
-	if (code_args_identity(&o->code, &o->args, e) < 0)
+	if (code_args_identity(&o->code, &o->args, e) < 0 || protocol_args_psks(&o->args, e) < 0)
 		return -1;
 	if (o->code.code && !(o->args.stream.code = code_new()))
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for the code");
 	l->stream = o->args.stream;
 	l->remember = o->code.remember;
+	l->judge.psk_path = o->args.psk_file;
 	l->max_message = o->args.stream.max_message > 0 ? o->args.stream.max_message : STREAM_MAX_MESSAGE;
 	/* (Otherwise a longer one would be cut in two.) */
 	if (l->wire == &wire_vaulttcp && l->stream.framing != FRAMING_RAW && l->max_message > SESSION_RAW_MESSAGEMAX)
 		l->max_message = SESSION_RAW_MESSAGEMAX;
 	l->socket = o->args.socket;
-	l->allowed = o->code.code ? with_code : o->args.psk ? with_psk : plain;
-	l->allowed_count = o->code.code || o->args.psk ? 1 : 2;
+	l->allowed = o->code.code ? with_code : o->args.psks ? with_psk : plain;
+	l->allowed_count = o->args.psks || (o->code.code && !l->keep_open) ? 1 : o->code.code ? 3 : 2;
+	l->stream.code_beside = o->code.code && l->keep_open;
 	if (o->args.protocol_count > 0) {
 		l->allowed = o->args.protocols;
 		l->allowed_count = o->args.protocol_count;

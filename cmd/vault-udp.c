@@ -18,7 +18,7 @@ static int version(void)
 
 static int browse(const struct udp_args *u)
 {
-	const struct udp_browse o = {.interface = u->browse_interface, .json = u->json, .silence_ms = 60000,
+	const struct udp_browse o = {.interface = u->browse_interface, .json = u->json, .silence_ms = u->run.max_age_ms,
 	    .sandbox = u->run.sandbox};
 
 	return udp_lan_browse(&o);
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	udp_args_init(&u);
 	while ((option = common_next(&a)) > 0) {
 		if (option == 'h')
-			return common_help(PROG, (const char *const[]){udp_args_help, NULL});
+			return common_help(PROG, (const char *const[]){udp_args_help, udp_args_help_more, NULL});
 		if (option == 'V')
 			return version();
 		status = udp_args_take(&u, option, &a);

@@ -9,6 +9,20 @@ _vault_ifinfo() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}=
 	fi
 	case $prev in
+	-r | --remote-key | --remote-key=) # KEY, or @FILE
+		[[ $cur == @* ]] || return
+		mapfile -t COMPREPLY < <(compgen -P @ -f -- "${cur#@}")
+		return
+		;;
+	-i | --identity | --identity= | --known-hosts | --known-hosts=)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--trust | --trust=)
+		mapfile -t COMPREPLY < <(compgen -W 'new strict any' -- "$cur")
+		return
+		;;
 	--payload=)
 		mapfile -t COMPREPLY < <(compgen -W 'tcp udp' -- "$cur")
 		return
@@ -29,7 +43,7 @@ _vault_ifinfo() {
 	case $cur in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W '--json --mtu -4 --ipv4 -6 --ipv6 -a --all --payload --route --path
-			--require-mtu --watch --netns --timeout -h --help -V --version' -- "$cur")
+			-i --identity -r --remote-key --trust --known-hosts --require-mtu --watch --netns --timeout -h --help -V --version' -- "$cur")
 		;;
 	*)
 		mapfile -t COMPREPLY < <(cd /sys/class/net 2>/dev/null && compgen -f -- "$cur")

@@ -30,7 +30,7 @@ _vault_keygen() {
 	mapfile -t COMPREPLY < <(compgen -W '-f --file -C --comment -N --passphrase -p --change-passphrase
 		--passphrase-file --passphrase-fd -y --public -l --fingerprint -v --verbose
 		-F --find -R --remove -H --hide-names --check
-		--psk --import --export --part --force --json -h --help -V --version' -- "$cur")
+		--psk --append --import --export --part --force --json -h --help -V --version' -- "$cur")
 }
 
 complete -F _vault_keygen vault-keygen

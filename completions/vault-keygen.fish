@@ -15,6 +15,7 @@ complete -c vault-keygen -s R -l remove -x -d 'Forget the keys remembered for a 
 complete -c vault-keygen -s H -l hide-names -d 'Hide the names in known_hosts'
 complete -c vault-keygen -l check -r -F -d 'Say what a file is and whether it is in order'
 complete -c vault-keygen -l psk -d 'A pre-shared key'
+complete -c vault-keygen -l append -d 'With --psk: one more key in the file'
 complete -c vault-keygen -l import -x -a 'raw hex base64 wireguard pem openssh age minisign signify' -d 'Read a secret, or with -y a public key'
 complete -c vault-keygen -l export -x -a 'raw hex base64 wireguard pem openssh age minisign signify' -d 'Print a secret, or with -y the public key'
 complete -c vault-keygen -l part -x -a 'ed25519 x25519' -d 'Which key is meant'

@@ -78,7 +78,7 @@ _vault_udp() {
 		    --known-hosts -4 -6 -n -w --handshake-timeout --framing --to --tag --send-only \
 		    --recv-only --until-end --max-messages --linger --mtu --no-padding --compress --pace \
 		    --rate-limit --lifetime --max-age --skew --replay-cache --max-peers --wire \
-		    --opportunistic --control --events --ready-fd --announce --browse --json --stats \
+		    --opportunistic --solicit --control --events --ready-fd --announce --browse --json --stats \
 		    --log-json -v --verbose --quiet --sandbox -h --help -V --version; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done

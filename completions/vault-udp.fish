@@ -32,6 +32,7 @@ complete -c vault-udp -l replay-cache -x -a '1000 10000 100000' -d 'Datagrams re
 complete -c vault-udp -l max-peers -x -a '16 64 256 1024' -d 'Size of the table of peers'
 complete -c vault-udp -l wire -x -a 'v2 v1' -d 'What is spoken'
 complete -c vault-udp -l opportunistic -d 'Send and take messages in clear, too'
+complete -c vault-udp -l solicit -d 'Ask py-vault-udp for its key'
 complete -c vault-udp -l control -r -F -d 'Take commands on a Unix socket'
 complete -c vault-udp -l events -r -F -d 'Write events to FILE or fd:N'
 complete -c vault-udp -l ready-fd -x -d 'Write one JSON line to descriptor N when set up'

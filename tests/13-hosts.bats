@@ -136,16 +136,19 @@ setup() {
 	command -v strace >/dev/null || skip "strace is NOT INSTALLED: nothing is known about accidents"
 	cp "$CONFIG/known_hosts" old
 	sed 2d old >new
-	local n calls=openat,flock,fchmod,write,fsync,close,rename
-	for ((n = 1; n < 200; n++)); do
-		cp old one
-		status=0
-		traced -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
-		    "$VT_BIN/vault-keygen" -R a.example.org -f one 2>/dev/null || status=$?
-		cmp -s one old || cmp -s one new || fail "after step $n: $(tail -n 2 trace)"
-		[ $status = 0 ] && break
+	local n call
+	# (One call at a time: strace counts each by itself.)
+	for call in openat flock fchmod write fsync close rename; do
+		for ((n = 1; n < 100; n++)); do
+			cp old one
+			status=0
+			traced -qq -o trace -e trace=$call -e inject=$call:signal=KILL:when=$n \
+			    "$VT_BIN/vault-keygen" -R a.example.org -f one 2>/dev/null || status=$?
+			cmp -s one old || cmp -s one new || fail "after $call $n: $(tail -n 2 trace)"
+			[ $status = 0 ] && break
+		done
+		[ $n -gt 1 ] && [ $n -lt 100 ] || fail "$call: $n steps"
 	done
-	[ $n -gt 10 ] && [ $n -lt 200 ]
 	cmp one new
 	cp old one
 	rm -f one.new-*

@@ -149,6 +149,17 @@ rogue() {
 	done
 }
 
+@test "while a first session goes on, others of the same person read and write what is remembered" {
+	hold in
+	serve --hub
+	CLIENT_STDIN=in start_client "$AT"
+	told 10 client.err 'remembered in'
+	echo hello >hello
+	CLIENT_STDIN=hello CLIENT_STDOUT=second CLIENT_STDERR=second.err start_client --send-only "$AT"
+	ended "$CLIENT_PID" 0 vault-connect second.err
+	signal "$LISTEN_PID" TERM 10
+}
+
 @test "a changed key is refused in every mode, in XX and IK: both fingerprints, the line, what to do" {
 	local mode protocol
 	# A comment and another server first: the line number counts them.

@@ -47,18 +47,20 @@ only_locked() {
 	read -r -d '' -a server < <(secrets "$SERVER_DIR/identity") || true
 	read -r -d '' -a client < <(secrets "$CLIENT_DIR/identity") || true
 	bounded 10 vault_keygen --psk -f psk
+	bounded 10 vault_keygen --psk -f other
+	(umask 077 && cat other psk >several)
 	for wire in vault1 vault-tcp psk; do
 		hold open 'some data'
 		psk=()
 		[ $wire != psk ] || psk=(--psk-file psk)
 		[ $wire = psk ] || psk=(--wire "$wire" --protocol XX)
-		serve "${psk[@]}"
+		[ $wire != psk ] && serve "${psk[@]}" || serve --psk-file several
 		only_locked "$LISTEN_PID" "${server[@]}"
 		CLIENT_STDIN=open start_client "${psk[@]}" -r "$SERVER_KEY" "$PWD/sock"
 		eventually 10 has_size "$LISTEN_OUT" 9
 		if [ $wire = psk ]; then
 			word=$(bounded 10 vault_keygen --export hex -f psk)
-			only_locked "$LISTEN_PID" "${server[@]}" "$word"
+			only_locked "$LISTEN_PID" "${server[@]}" "$word" "$(bounded 10 vault_keygen --export hex -f other)"
 			only_locked "$CLIENT_PID" "${client[@]}" "$word"
 		else
 			only_locked "$LISTEN_PID" "${server[@]}"

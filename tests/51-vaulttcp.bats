@@ -67,6 +67,8 @@ peer_says() {
 # What a pattern wants to be known on either side: OURS for vault-connect, THEIRS for the peer.
 knows() {
 	OURS=() THEIRS=()
+	# (The system may have given this port to another server before.)
+	rm -f "$CLIENT_DIR/known_hosts"
 	case $1 in
 	*_NK_* | *_XK_* | *_IK_*) OURS=(-r "$2") THEIRS=(--remote "$2") ;;
 	esac

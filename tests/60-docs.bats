@@ -122,6 +122,70 @@ identities() {
 	[ ! -e "$CONFIG/known_hosts" ]
 }
 
+# screen NAME: what README shows there, with X for what is another one each time.
+screen() {
+	awk -v mark="<!-- screen: $1 -->" '
+		$0 == mark { found = 1; next }
+		found && /^```/ { if (inside) exit; inside = 1; next }
+		found && inside' "$ROOT/README.md" | plain
+}
+
+plain() {
+	sed -E -e 's/[0-9A-Z]{4}-[0-9A-Z]{4}/XXXX/; s/Code: .*/Code: X/; s/127\.0\.0\.1:[0-9]+/127.0.0.1:X/; s/--code [a-z.]+.*/--code X/' \
+	    -e "s/ (desk|localhost|$(uname -n | sed 's/[.]/[.]/g'))( $PORT)?/ X/"
+}
+
+# pane N: what is to be seen there, without the empty lines below.
+pane() { tmux -S tmux.sock capture-pane -J -p -t "$1" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' | sed 's/ *$//'; }
+types() { tmux -S tmux.sock send-keys -t "$1" -l "$2" && tmux -S tmux.sock send-keys -t "$1" Enter; }
+shows() { pane "$1" | grep -q "$2"; }
+
+@test "two panes of tmux, as a new user types: what README shows is what is on the screen" {
+	command -v tmux >/dev/null || skip "tmux is NOT INSTALLED: nothing is known about what README shows of the screen"
+	local there code
+	printf 'PS1="$ "; PATH=%q:$PATH\n' "$VT_BIN" >rc
+	tmux -S tmux.sock -f /dev/null new-session -d -x 180 -y 40 "cd '$PWD/there' && exec bash --rcfile ../rc -i"
+	tmux -S tmux.sock split-window -v "cd '$PWD/here' && exec bash --rcfile ../rc -i"
+	there="vault-listen --code $PORT"
+	eventually 10 shows 0 '^\$'
+	eventually 10 shows 1 '^\$'
+	types 0 "$there >report.pdf"
+	eventually 10 shows 0 'one-time code'
+	code=$(pane 0 | sed -nE 's/.*one-time code ([^,]*),.*/\1/p')
+	types 1 "vault-connect --code localhost $PORT <report.pdf"
+	eventually 10 shows 1 '^Code:'
+	types 1 "$(tr 'A-Z-' 'a-z ' <<<"$code")"
+	eventually 10 eval '[ "$(pane 0 | wc -l)" = 3 ] && [ "$(pane 1 | wc -l)" = 3 ]'
+	assert_equal "$(pane 0 | sed "s/--code $PORT/--code/" | plain)" "$(screen code-receive)"
+	assert_equal "$(pane 1 | plain)" "$(screen code-send)"
+	cmp whole.pdf there/report.pdf
+	types 0 "clear; $there >report.pdf"
+	eventually 10 shows 0 'one-time code'
+	types 1 "clear; vault-connect --code localhost $PORT <report.pdf"
+	eventually 10 shows 1 '^Code:'
+	types 1 "2222-2222"
+	eventually 10 shows 0 'a wrong code'
+	eventually 10 shows 1 'or dead'
+	assert_equal "$(pane 0 | sed -n 2p | plain)" "$(screen code-wrong-receive)"
+	assert_equal "$(pane 1 | sed -n 2p | plain)" "$(screen code-wrong-send)"
+	tmux -S tmux.sock kill-server
+}
+
+@test "a service lets a new client in by a code" {
+	identities
+	rm "$CONFIG/authorized_keys"
+	spawn socat "UNIX-LISTEN:$PWD/back,fork" EXEC:cat
+	eventually 10 test -S back
+	begin there "$(recipe enrol-listen | sed "s,127.0.0.1:6379,$PWD/back,")"
+	RECEIVER=$SPAWN_PID
+	eventually 10 grep -q 'one-time code' there.err
+	(umask 077 && sed -nE 's/.*one-time code ([^,]*),.*/\1/p' there.err >code)
+	sender "$(recipe enrol-connect | sed "s,--code,--code-file ../code,")"
+	grep -q code- "$CONFIG/authorized_keys"
+	sender "vault-connect -z --trust=strict localhost $PORT"
+	signal "$RECEIVER" TERM 10
+}
+
 @test "a file, to the listener" {
 	identities
 	receiver "$(recipe file-receive)"
@@ -195,6 +259,11 @@ identities() {
 	sender "$(recipe psk-send)"
 	finish
 	cmp whole.pdf there/report.pdf
+	(cd there && bash -c "$(recipe psk-append)")
+	receiver "$(recipe psk-receive)"
+	sender "$(recipe psk-send)"
+	finish
+	vault-keygen --check there/team.psk | grep spring
 }
 
 @test "through a Unix socket" {

@@ -116,6 +116,27 @@ has_duplicate() { at a ip -6 addr show | grep -q dadfailed; }
 	jq -se 'map(select(.name == "v1500").alias) == ["to the \"office\" \\ 1"]' ours.json
 }
 
+@test "nothing but a loopback that is down: the same as ip, and every question has its answer and status" {
+	need_netns
+	netns a
+	at a ip link set lo down
+	same_as_ip a
+	run -0 at a vault_ifinfo
+	assert_line --regexp '^lo +down '
+	run -0 at a vault_ifinfo --payload=udp -4
+	assert_line 'MTU 1500'
+	assert_line --partial 'warning: no interface is up'
+	run -1 at a vault_ifinfo -6
+	run -1 at a vault_ifinfo --require-mtu 68
+	for what in --route --path; do
+		run --separate-stderr at a vault_ifinfo $what 10.1.0.1 --json
+		assert_failure 3
+		jq -e '.kind == "error" and .status == 3 and .code == "network"' <<<"$output"
+	done
+	run --separate-stderr at a vault_ifinfo --json
+	jq -se '.[0].mtu == 1500 and .[0].mtu_fallback and .[0].primary_ipv4 == null and (.[1:] | map(.name) == ["lo"])' <<<"$output"
+}
+
 @test "addresses of all scopes, peers, labels; temporary, deprecated, tentative, duplicate ones: the same as ip" {
 	world
 	scopes
@@ -296,6 +317,8 @@ hostile() {
 	at a "${DENIED[@]}" --json 2>/dev/null | jq -se '.[0] | .source == "proc" and (.missing | length == 2)'
 	run -0 at a "${DENIED[@]}" --mtu
 	assert_output 576 # what does not matter for the answer is not mentioned: cron mails all that is printed
+	run -0 at a "${DENIED[@]}" --path 10.3.0.1 --json
+	jq -e '.mtu == 65535 and .exact' <<<"${lines[-1]}"
 	run -0 at a "${DENIED[@]}" --route 10.3.9.9
 	assert_line 'source     10.3.0.1'
 	assert_line 'next hop   not known'

@@ -155,9 +155,10 @@ datagram() {
 @test "vault-udp: the largest message passes in one packet of the link's size, one byte more is refused" {
 	local family to n
 	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
-	for MTU in 1280 1500; do
+	for MTU in 576 1280 1500; do
 		link $MTU
 		for family in ipv4 ipv6; do
+			[ $family = ipv4 ] || [ $MTU -ge 1280 ] || continue
 			to=10.1.0.2
 			[ $family = ipv4 ] || to=fd01::2
 			n=$(fits vault-udp udp $family)
@@ -173,6 +174,70 @@ datagram() {
 			vt_end_all
 			netns a b
 			link $MTU
+		done
+	done
+}
+
+# message_of BYTES: UTF-8 text of which zstd makes nothing smaller (a seed is searched for), framed for u32.
+message_of() {
+	"$PYTHON" "$ROOT/tests/tools/densetext.py" "$1" message
+	{ printf "$(printf '\\x%02x' $(($1 >> 24)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)))"; cat message; } >framed
+}
+
+said_message() { jq -e -n '[inputs | select(.event == "message" and .boxed)] | length > 0' python.events >/dev/null; }
+
+# python_takes TO FROM BYTES OURS ARGS...: one message from vault-udp to the peer that behaves as py-vault-udp does, in b, which
+# has the options ARGS; sets sent (the status) and said; the largest packet into largest.
+python_takes() {
+	local to=$1 from=$2 sniffer python
+	rm -f ready python.ready python.events python.recv
+	: >python.ready
+	: >python.events
+	: >python.recv
+	message_of "$3"
+	spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/peers/udp_upstream.py" --bind "$to" --port 11000 --ready-fd 9 \
+	    --peer "[$from]:11000" --events python.events --recv python.recv --scale 20 "${@:5}" 9>python.ready </dev/null 2>python.err
+	python=$SPAWN_PID
+	eventually 20 vt_has_line python.ready || { cat python.err; fail 'no peer'; }
+	spawn nsenter -t "${NETNS[b]}" -n -- "$PYTHON" "$ROOT/tests/tools/segments.py" y 11000 1 ready >sizes </dev/null
+	sniffer=$SPAWN_PID
+	eventually 5 test -e ready
+	# shellcheck disable=SC2086
+	run at a vault_udp --trust=any --quiet --send-only --framing u32 --mtu "$MTU" --lifetime 3s -l "[$from]:11000" $4 \
+	    "[$to]:11000" <framed
+	sent=$status said=$output
+	[ "$sent" != 0 ] || eventually 20 said_message || { tail -n 5 python.events python.err; false; }
+	wait_for "$sniffer" 70
+	signal "$python" TERM 10
+	sort -n sizes | tail -n 1 >largest
+}
+
+@test "vault-udp to Python, v2 and the old format: the largest message passes whole, one byte more is refused" {
+	local family to from n row
+	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
+	find_python nacl msgpack zstandard
+	for MTU in 576 1280 1500; do
+		for family in ipv4 ipv6; do
+			[ $family = ipv4 ] || [ $MTU -ge 1280 ] || continue
+			to=10.1.0.2 from=10.1.0.1
+			[ $family = ipv4 ] || to=fd01::2 from=fd01::1
+			for row in 'vault-udp v2, to Python' 'vault-udp v1'; do
+				local ours=() theirs=()
+				[ "$row" != 'vault-udp v1' ] || { ours=(--wire v1); theirs=(--v1); }
+				netns a b
+				link $MTU
+				n=$(fits "$row" udp $family)
+				python_takes $to $from "$n" "${ours[*]}" "${theirs[@]}"
+				[ "$sent" = 0 ] || echo "$MTU $family $row: $said"
+				assert_equal "$sent" 0
+				cmp <(cat message; echo) python.recv
+				assert_equal "$(cat largest)" $MTU
+				python_takes $to $from $((n + 1)) "${ours[*]}" "${theirs[@]}"
+				[ "$sent" -ne 0 ]
+				[[ $said == *"at most $n fit"* ]]
+				[ ! -s python.recv ]
+				vt_end_all
+			done
 		done
 	done
 }

@@ -290,10 +290,10 @@ late_reader() {
 	expect_status 0 vault-connect client.err
 	wait_for "$LISTEN_PID" 10
 	says client.out VTOOLS_REMOTE_ADDR=127.0.0.1 VTOOLS_LOCAL_ADDR=127.0.0.1 "VTOOLS_LOCAL_PORT=$LISTEN_PORT" \
-	    "VTOOLS_PEER_KEY=$CLIENT_KEY" "VTOOLS_PEER_NAME=Ada's laptop" VTOOLS_PROTOCOL=Noise_XX_25519_ KEPT=kept
+	    "VTOOLS_PEER_KEY=$CLIENT_KEY" "VTOOLS_PEER_NAME=Ada's laptop" VTOOLS_PROTOCOL=Noise_XX_25519_ VTOOLS_PEER_PSK= KEPT=kept
 	grep -E '^VTOOLS_REMOTE_PORT=[1-9][0-9]*$' client.out
 	run ! grep -E '^(VTOOLS_OTHER|NOTIFY_SOCKET|CREDENTIALS_DIRECTORY|LISTEN_)' client.out
-	assert_equal "$(grep -c ^VTOOLS_ client.out)" 7
+	assert_equal "$(grep -c ^VTOOLS_ client.out)" 8
 }
 
 @test "three descriptors, its own process group, signals as by default, no filter of the sandbox" {

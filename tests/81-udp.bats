@@ -46,6 +46,35 @@ both_sent() {
 	both_sent
 }
 
+@test "messages of every size from one byte to the largest, both ways, as fast as they go: all whole, once, in order" {
+	local n
+	n=$(soak 10000 100000)
+	known --framing=u32 --until-end --stats=json
+	sizes up "$n" 1
+	sizes down "$n" 2
+	UDP_STDIN=up udp a "${A[@]}"
+	UDP_STDIN=down udp b "${B[@]}" "127.0.0.1:${PORT[a]}"
+	for side in a b; do
+		ends $side 100
+		assert_equal "$side: $status" "$side: 0"
+		figures $side | jq -e --argjson n "$n" '.messages_sent == $n and .messages_received == $n and .lost == 0 and .duplicates == 0'
+	done
+	cmp a.out down
+	cmp b.out up
+}
+
+# sizes FILE COUNT SEED: random messages as u32, of 1 to 1347 bytes, what a datagram of an MTU of 1500 takes at least, each
+# size several times.
+sizes() {
+	"$PYTHON" -c '
+import random, struct, sys
+r = random.Random(int(sys.argv[2]))
+for i in range(int(sys.argv[1])):
+    n = 1 + i % 1347 if i < 2694 else r.randint(1, 1347)
+    sys.stdout.buffer.write(struct.pack(">I", n) + r.randbytes(n))
+' "$2" "$3" >"$1"
+}
+
 # The relay in Python has its own speed.
 @test "what passes by is all of one size, and nothing of it is in clear" {
 	local n
@@ -73,7 +102,7 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	text up "$n" up
 	text down "$n" down
 	UDP_STDIN=up udp a "${A[@]}"
-	relay r --to "127.0.0.1:${PORT[a]}" --seed "${VT_SEED:-3}" --after 12 --loss 0.03 --dup 0.03 --reorder 0.05
+	relay r --to "127.0.0.1:${PORT[a]}" --seed "${VT_SEED:-3}" --after 12 --loss 0.1 --dup 0.1 --reorder 0.1
 	UDP_STDIN=down udp b "${B[@]}" "127.0.0.1:${PORT[r]}"
 	for side in a b; do
 		ends $side 60
@@ -141,6 +170,32 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	for i in {1..30}; do echo "up $i"; done | diff - a.out
 	stop r
 	jq -e '.up.flipped >= 8 * 1000' r.json
+}
+
+@test "a kernel that cannot cut and join datagrams: done without, quietly, and nothing is lost" {
+	local n hit=0
+	[ "$VT_SLOW" = 1 ] || skip 'under strace sanitizers and valgrind cannot work'
+	command -v strace >/dev/null || skip 'strace is NOT INSTALLED'
+	known --framing=lines --until-end --sandbox=off
+	text up 3000 up
+	for n in 5 6 7 8 9; do
+		: >a.ready
+		XDG_CONFIG_HOME=$PWD/a.config spawn strace -qq -o options -e trace=setsockopt -e inject=setsockopt:error=ENOPROTOOPT \
+		    "$VT_BIN/vault-udp" -l 127.0.0.1:0 --ready-fd 9 "${A[@]}" 9>a.ready </dev/null >a.out 2>a.err
+		PID[a]=$SPAWN_PID
+		ready a
+		XDG_CONFIG_HOME=$PWD/b.config bounded 30 strace -qq -o calls -e trace=sendmmsg -e "inject=sendmmsg:error=EIO:when=$n" \
+		    "$VT_BIN/vault-udp" -l 127.0.0.1:0 "${B[@]}" "127.0.0.1:${PORT[a]}" <up >b.out 2>b.err
+		ends a 20
+		assert_equal "$status" 0
+		cmp a.out up
+		assert_equal "$(cat a.err b.err)" ''
+		# If what failed was to be cut by the kernel, nothing was any more.
+		grep -q 'cmsg_type.*INJECTED' calls || continue
+		hit=1
+		not grep -q cmsg_type <(sed '1,/INJECTED/d' calls)
+	done
+	[ $hit = 1 ]
 }
 
 @test "framings: read, line, NUL and u32; never split and never merged" {
@@ -240,6 +295,20 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	tell a down
 	arrives b.out 1
 	assert_equal "$(cat a.out b.out)" $'up\ndown'
+	stop a
+	stop b
+	# One socket for both, and a peer of each.
+	person c
+	UDP_AT=0 udp a --quiet --framing=lines --remote-key "${KEY[b]}" --remote-key "${KEY[c]}" --tag
+	udp b "${B[@]}" "127.0.0.1:${PORT[a]}"
+	UDP_AT='[::1]:0' udp c "${B[@]}" "[::1]:${PORT[a]}"
+	tell b four
+	tell c six
+	arrives a.out 2
+	each_once a.out <(printf '127.0.0.1:%s\tfour\n[::1]:%s\tsix\n' "${PORT[b]}" "${PORT[c]}")
+	tell a all
+	arrives b.out 1
+	arrives c.out 1
 }
 
 @test "key lifetimes pass while messages flow: none is lost" {

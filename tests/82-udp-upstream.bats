@@ -12,7 +12,7 @@ load udp
 
 setup() {
 	udp_setup
-	SCALE=$((20 / (VT_SLOW > 4 ? 4 : VT_SLOW)))
+	SCALE=$(soak $((20 / (VT_SLOW > 4 ? 4 : VT_SLOW))) 1)
 	LIFETIME=$((60 / SCALE))s
 	U=(--quiet --framing=lines --lifetime="$LIFETIME")
 }
@@ -24,17 +24,19 @@ all_boxed() {
 }
 
 @test "both ways over three lifetimes of the keys: every message arrives, in a box" {
-	local n=40 i
+	local n=200 i pause
+	pause=$(awk "BEGIN { print 3.2 * 60 / $SCALE / $n }")
 	upstream u --scale "$SCALE"
 	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
 	tell u "peer 127.0.0.1 ${PORT[a]}"
 	eventually 30 said u '.event == "keys"'
-	tell u "send $n u 0.3"
+	tell u "send $n u $pause"
 	for ((i = 0; i < n; i++)); do
 		tell a "a$i"
-		sleep 0.3
+		sleep "$pause"
 	done
 	eventually 30 said u '.event == "sent"'
+	[ "$(jq -n '[inputs | select(.event == "keys sent")] | length' u.events)" -ge 9 ]
 	arrives a.out $n
 	arrives u.recv $n
 	for ((i = 0; i < n; i++)); do echo "u$i"; done | diff - a.out
@@ -63,7 +65,7 @@ all_boxed() {
 
 asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | index("keys")' "$1.events" >/dev/null; }
 
-@test "vault-udp is started again: py-vault-udp keeps the old key until it expires, then they talk" {
+@test "vault-udp is started again and remembers nothing: py-vault-udp keeps the old key until it expires, then they talk" {
 	local port
 	upstream u --scale "$SCALE"
 	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
@@ -73,6 +75,7 @@ asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | 
 	tell a one
 	arrives u.recv 1
 	stop a KILL
+	rm -r "$XDG_STATE_HOME"
 	UDP_AT=127.0.0.1:$port udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
 	tell a two
 	arrives u.recv 2 60
@@ -80,6 +83,149 @@ asked_again() { jq -e -n '[inputs | .event] | index("renewed") as $i | .[$i:] | 
 	arrives a.out 1 60
 	assert_equal "$(cat u.recv a.out)" $'one\ntwo\nthree'
 	none u '.event == "message" and (.boxed | not)'
+}
+
+# ---- started again: in time ----
+
+# talking OPTION...: a and u (of TIMES the speed) talk. AGAIN: how a is started again, at the same port.
+talking() {
+	upstream u --scale "$TIMES"
+	U=(--quiet --framing=lines --lifetime="$(awk "BEGIN { print 60 / $TIMES }" | sed 's/\..*//')s" "$@" "127.0.0.1:${PORT[u]}")
+	udp a "${U[@]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	eventually 60 said u '.event == "keys"'
+	tell a one
+	arrives u.recv 1 60
+	tell u 'say one'
+	arrives a.out 1 60
+}
+
+a_again() { UDP_AT=127.0.0.1:${PORT[a]} udp a "${U[@]}"; }
+
+u_again() {
+	local port=${PORT[u]}
+	cat u.events >>before.events
+	upstream u --scale "$TIMES" --port "$port"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+}
+
+# talk_again SECONDS: what each is told from now on arrives within that time (of upstream's), and in boxes.
+talk_again() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000 * VT_SLOW / TIMES)) i=0
+	until has u.recv again && has a.out again; do
+		[ "${EPOCHREALTIME/./}" -lt "$end" ] || { echo "not within $1 s"; tail -n 30 u.events; return 1; }
+		# Without receipts what was said to somebody who was not there yet is gone.
+		if [ $((i++ % 10)) = 0 ]; then
+			tell u 'say again'
+			tell a again
+		fi
+		sleep $VT_POLL
+	done
+	none u '.event == "message" and (.boxed | not)'
+}
+
+@test "vault-udp is started again: within 90 s they talk" {
+	TIMES=$(soak 4 1)
+	talking
+	stop a KILL
+	a_again
+	talk_again 90
+}
+
+@test "py-vault-udp is started again: within 90 s they talk" {
+	TIMES=$(soak 4 1)
+	talking
+	stop u KILL
+	u_again
+	talk_again 90
+}
+
+@test "both are started again, either first: within 90 s they talk" {
+	TIMES=$(soak 4 1)
+	talking
+	stop u KILL
+	stop a KILL
+	a_again
+	u_again
+	talk_again 90
+	stop a KILL
+	stop u KILL
+	u_again
+	a_again
+	talk_again 90
+}
+
+@test "py-vault-udp was away for so long that it was given up: within 90 s they talk" {
+	TIMES=20
+	talking --events events
+	stop u KILL
+	eventually 100 has events silent
+	u_again
+	talk_again 90
+}
+
+@test "--solicit: nobody waits for a key, and who is started again is found in less than 15 s" {
+	TIMES=1
+	upstream u
+	U=(--quiet --framing=lines --solicit "127.0.0.1:${PORT[u]}")
+	udp a "${U[@]}"
+	# It was not told of us yet, and talks to us.
+	tell a again
+	eventually 15 has u.recv again
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	talk_again 15
+	stop a KILL
+	rm -r "$XDG_STATE_HOME"
+	a_again
+	: >u.recv
+	talk_again 15
+	stop u KILL
+	: >a.out
+	u_again
+	talk_again 15
+	stop u KILL
+	stop a KILL
+	u_again
+	a_again
+	talk_again 15
+}
+
+@test "--solicit: keys of somebody else for its port are not believed while it can show that it is there" {
+	TIMES=1
+	talking --solicit
+	upstream evil --say-port "${PORT[u]}"
+	for _ in 1 2 3; do
+		tell evil "peer 127.0.0.1 ${PORT[a]}"
+		tell evil "junk 127.0.0.1 ${PORT[a]} ${PORT[u]}"
+		tell evil renew
+	done
+	eventually 20 said evil '.event == "renewed"'
+	tell a still
+	arrives u.recv 2
+	assert_equal "$(cat evil.recv)" ''
+	none u '.event == "message" and (.boxed | not)'
+	none u '.event == "said" and (.boxed | not)'
+}
+
+@test "keys that were kept: only of the one who holds them, and a file of others is not used" {
+	upstream u --scale "$SCALE"
+	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	tell a one
+	arrives u.recv 1
+	assert_equal "$(mode_of "$XDG_STATE_HOME/vault-tools/udp_peers")" 600
+	grep -Eq "^127\.0\.0\.1:${PORT[u]} vk1[^ ]+ vx1[^ ]+\$" "$XDG_STATE_HOME/vault-tools/udp_peers"
+	stop a
+	# Nonsense in it does no harm.
+	{ head -c 300 /dev/urandom; printf '\n::: vk1 vx1\n\n127.0.0.1:1 vk1 vx1 more\n'; } >>"$XDG_STATE_HOME/vault-tools/udp_peers"
+	udp a "${U[@]}" "127.0.0.1:${PORT[u]}"
+	tell u "peer 127.0.0.1 ${PORT[a]}"
+	tell a two
+	arrives u.recv 2 60
+	stop a
+	chmod 666 "$XDG_STATE_HOME/vault-tools/udp_peers"
+	udp a --framing=lines "127.0.0.1:${PORT[u]}"
+	grep -q 'udp_peers.*not' a.err
 }
 
 @test "nothing is sent in clear to a peer whose keys are not there, and what comes in clear is not believed" {

@@ -73,6 +73,36 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 	if [ -z "$VT_WRAP" ] && [ "$VT_SLOW" = 1 ]; then [ "$(memory "${PID[a]}")" -lt 65536 ]; fi
 }
 
+@test "floods at full speed from 1000 ports and 1000 addresses: known peers are heard meanwhile, memory stays" {
+	local from
+	person a
+	person b
+	for from in ports addresses; do
+		udp a --quiet --framing=lines --remote-key "${KEY[b]}" --stats=json
+		udp b --quiet --framing=lines --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+		tell b first
+		arrives a.out 1
+		: >flood
+		spawn "$VT_BUILD/tests/udpflood" "${PORT[a]}" "$from" --seconds "$(soak 2 30)" >flood 2>flood.err </dev/null
+		FLOOD_PID=$SPAWN_PID
+		eventually 20 vt_has_line flood
+		# What a kernel's full buffer drops is lost; most is not, and each is there once.
+		for i in {1..100}; do tell b "during $i"; done
+		wait_for "$FLOOD_PID" 60
+		assert_equal "$status" 0
+		tell b last
+		eventually 20 has a.out last
+		[ "$(sort a.out | uniq -d)" = '' ]
+		[ "$(grep -c '^during' a.out)" -ge 50 ]
+		if [ -z "$VT_WRAP" ] && [ "$VT_SLOW" = 1 ]; then [ "$(memory "${PID[a]}")" -lt 65536 ]; fi
+		stop a
+		stop b
+		grep '"event":"stats"' a.err >figures
+		jq -e --argjson got "$(lines_of a.out)" '.drops.rate > 1000 and .drops.junk > 0 and .messages_received == $got and
+		    .lost == 102 - $got and (.peers | length) == 1' figures
+	done
+}
+
 @test "floods where every key is accepted: those who were there first stay, and newcomers are let in" {
 	udp a --quiet --framing=lines
 	misbehave 55 flood-keys
@@ -148,6 +178,39 @@ disturbed() {
 	with_python
 	disturbed
 }
+
+# says_secret COUNT: a is told so many lines that nobody may see.
+says_secret() {
+	local i
+	for ((i = 0; i < $1; i++)); do tell a "SECRET $i"; done
+}
+
+@test "whatever unusable keys are thrown at it, before and after it knows the peer's: no byte of a message goes in clear" {
+	local target round
+	upstream u --scale 4 --sniff SECRET --no-rate-limit
+	upstream evil --sniff SECRET --say-port "${PORT[u]}"
+	upstream third --sniff SECRET
+	udp a --quiet --framing=lines "127.0.0.1:${PORT[u]}" "127.0.0.1:${PORT[third]}" -w 3s
+	says_secret 5
+	for round in 1 2; do
+		for target in u third evil; do tell evil "junk 127.0.0.1 ${PORT[a]} ${PORT[$target]}"; done
+		eventually 20 junk_sent $((3 * round))
+		if [ $round = 1 ]; then
+			tell u "peer 127.0.0.1 ${PORT[a]}"
+			eventually 30 said u '.event == "keys"'
+		fi
+		says_secret 20
+		arrives u.recv $((5 + 20 * round)) 60
+	done
+	for target in u evil third; do none $target '.event == "sniffed"'; done
+	none u '.event == "message" and (.boxed | not)'
+	# They would have noticed.
+	tell evil "peer 127.0.0.1 ${PORT[u]}"
+	tell evil 'say SECRET'
+	eventually 20 said u '.event == "sniffed"'
+}
+
+junk_sent() { [ "$(grep -c '"junk"' evil.events)" -ge "$1" ]; }
 
 @test "the same with --opportunistic: once there are keys nobody talks us out of them" {
 	WITH=--opportunistic with_python

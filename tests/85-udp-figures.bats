@@ -52,6 +52,23 @@ sends() {
 	    .peers[0].rtt_ms > 0'
 }
 
+@test "figures are of all peers there were, also when others have their places" {
+	local name
+	person a
+	person b
+	person c
+	udp a --quiet --framing=lines --max-peers=1 --max-age=1s --remote-key "${KEY[b]}" --remote-key "${KEY[c]}" --stats=json
+	seq 5 >lines
+	for name in b c; do
+		UDP_STDIN=lines udp $name --quiet --framing=lines --max-age=1s --remote-key "${KEY[a]}" "127.0.0.1:${PORT[a]}"
+		ends $name 40
+		assert_equal "$status" 0
+	done
+	stop a
+	stats_of a.err | jq -e '.messages_received == 10 and .bytes_received == 10 and .lost == 0'
+	assert_equal "$(lines_of a.out)" 10
+}
+
 @test "SIGUSR1 gives the figures while it runs, also without --stats" {
 	pair
 	to_a
@@ -113,6 +130,52 @@ sends() {
 	tell b 'from b'
 	arrives a.out 1
 	assert_equal "$(cat b.out)" ''
+}
+
+@test "several --to: by address, key and name; the others get nothing, and nobody waits for them" {
+	person a
+	for n in b c d e; do
+		person $n
+		udp $n --quiet --framing=lines --remote-key "${KEY[a]}"
+		echo "${KEY[$n]} name-of-$n" >>allowed
+	done
+	seq 20 >lines
+	UDP_STDIN=lines udp a --quiet --framing=lines -a allowed --to "127.0.0.1:${PORT[b]}" --to "${KEY[c]}" --to name-of-d \
+	    "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[c]}" "127.0.0.1:${PORT[d]}" "127.0.0.1:${PORT[e]}"
+	ends a 20
+	assert_equal "$status" 0
+	for n in b c d; do
+		arrives $n.out 20
+		diff lines $n.out
+	done
+	# It was there, and was heard: the next word of a that is for it comes, and is the first.
+	udp f --quiet --framing=lines -i a.config/vault-tools/identity --remote-key "${KEY[e]}" "127.0.0.1:${PORT[e]}"
+	tell f 'now for e'
+	arrives e.out 1
+	assert_equal "$(cat e.out)" 'now for e'
+}
+
+@test "one of several does not answer: the others get all, and the status is 4" {
+	local n
+	person a
+	person b
+	person c
+	udp b --quiet --framing=lines --remote-key "${KEY[a]}"
+	udp c --quiet --framing=lines --remote-key "${KEY[a]}"
+	stop c
+	seq 20 >lines
+	for n in '' "127.0.0.1:${PORT[c]}" "${KEY[c]}"; do
+		UDP_STDIN=lines udp a --quiet --framing=lines -w 2s --trust=any ${n:+--to "127.0.0.1:${PORT[b]}" --to "$n"} \
+		    "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[c]}"
+		ends a 20
+		assert_equal "$status" 4
+		grep -qF "${n:-127.0.0.1:${PORT[c]}}" a.err
+	done
+	arrives b.out 60
+	# Whoever is not meant is not waited for.
+	UDP_STDIN=lines udp a --quiet --framing=lines -w 20s --trust=any --to "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[b]}" "127.0.0.1:${PORT[c]}"
+	ends a 10
+	assert_equal "$status" 0
 }
 
 @test "--max-messages leaves after so many, with 0" {

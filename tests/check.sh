@@ -170,7 +170,7 @@ do_corpus() {
 }
 
 do_bats() {
-	local file limit=240
+	local file limit=400
 	[ -n "$VT_SOAK" ] && limit=900
 	# A test that hangs is named; the limit of its file is for what even that cannot end.
 	export BATS_TEST_TIMEOUT=$((60 * VT_SLOW))

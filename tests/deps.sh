@@ -138,6 +138,7 @@ need_bench() {
 	need_tool ssh openssh-client
 	need_sshd
 	need_tool openssl openssl
+	need_tool iperf3 iperf3
 }
 
 as_root() {

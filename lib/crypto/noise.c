@@ -70,11 +70,15 @@ static int mix_dh(struct noise_handshake *hs, enum noise_token token)
 /* Tokens that are the same to writer and reader. */
 static int mix_token(struct noise_handshake *hs, enum noise_token token)
 {
+	unsigned which;
+
 	if (token != NOISE_TOKEN_PSK)
 		return mix_dh(hs, token);
 	if (hs->psk_next >= hs->psk_count)
 		return NOISE_E_KEY;
-	return noise_symmetric_mix_key(hs, hs->psks[hs->psk_next++], NOISE_PSKBYTES, true);
+	which = hs->psk_choices > 0 ? hs->psk_chosen : hs->psk_next;
+	hs->psk_next++;
+	return noise_symmetric_mix_key(hs, hs->psks[which], NOISE_PSKBYTES, true);
 }
 
 /* Section 9.2: with psks, an ephemeral public key is mixed into the key, too. */
@@ -157,11 +161,19 @@ static int take_psks(struct noise_handshake *hs, const struct noise_keys *keys)
 		return NOISE_OK;
 	if (count > NOISE_MAXPSKS || !keys->psks)
 		return NOISE_E_KEY;
+	hs->psk_count = count;
+	if (keys->psk_choices > 0) {
+		if (keys->psk_choices > NOISE_MAXCHOICES ||
+		    (keys->psk_choices > 1 && !noise_protocol_finds_psk(&hs->protocol, hs->initiator)))
+			return NOISE_E_KEY;
+		memcpy(hs->psks, keys->psks, keys->psk_choices * NOISE_PSKBYTES);
+		hs->psk_choices = (unsigned)keys->psk_choices;
+		return NOISE_OK;
+	}
 	if (keys->psk_count != count && keys->psk_count != 1)
 		return NOISE_E_KEY;
 	for (unsigned i = 0; i < count; i++)
 		memcpy(hs->psks[i], keys->psks[keys->psk_count == 1 ? 0 : i], NOISE_PSKBYTES);
-	hs->psk_count = count;
 	return NOISE_OK;
 }
 
@@ -286,19 +298,65 @@ int noise_write(struct noise_handshake *hs, const uint8_t *payload, size_t n, ui
 	return NOISE_OK;
 }
 
-static int read_message(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t *payload)
-{
+/* What is to be read of a message: tokens, then the payload up to ${end}. */
+struct rest {
 	enum noise_token tokens[NOISE_TOKENS_MAX];
-	struct cursor c = {.in = msg};
 	size_t count;
+	const uint8_t *end;
+	uint8_t *payload;
+};
+
+static int read_from(struct noise_handshake *hs, const struct rest *rest, size_t i, struct cursor c)
+{
 	int r = NOISE_OK;
 
-	count = noise_pattern_tokens(hs->protocol.pattern, hs->protocol.psks, hs->message, tokens);
-	for (size_t i = 0; r == NOISE_OK && i < count; i++)
-		r = read_token(hs, tokens[i], &c);
-	if (r == NOISE_OK)
-		r = noise_symmetric_decrypt(hs, c.in, (size_t)(msg + n - c.in), payload);
+	for (; r == NOISE_OK && i < rest->count; i++)
+		r = read_token(hs, rest->tokens[i], &c);
+	return r == NOISE_OK ? noise_symmetric_decrypt(hs, c.in, (size_t)(rest->end - c.in), rest->payload) : r;
+}
+
+/* From the first psk on, token ${i}: once with each, and then again with the one that fitted. A psk replaces the
+ * cipher, so ck and h are all that has to be as before. */
+static int read_choosing(struct noise_handshake *hs, const struct rest *rest, size_t i, struct cursor c)
+{
+	uint8_t ck[HASH_MAX], h[HASH_MAX];
+	unsigned fits = 0;
+	int r = NOISE_E_DECRYPT, found = NOISE_E_DECRYPT;
+
+	memcpy(ck, hs->ck, sizeof(ck));
+	memcpy(h, hs->h, sizeof(h));
+	for (unsigned k = 0; k <= hs->psk_choices; k++) {
+		memcpy(hs->ck, ck, sizeof(ck));
+		memcpy(hs->h, h, sizeof(h));
+		hs->psk_next = 0;
+		hs->psk_chosen = k < hs->psk_choices ? k : fits;
+		r = read_from(hs, rest, i, c);
+		if (r != NOISE_OK && r != NOISE_E_DECRYPT)
+			break;
+		if (r == NOISE_OK && found != NOISE_OK)
+			fits = k;
+		if (r == NOISE_OK)
+			found = r;
+	}
+	secret_wipe(ck, sizeof(ck));
 	return r;
+}
+
+static int read_message(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t *payload)
+{
+	struct rest rest = {.end = msg + n, .payload = payload};
+	struct cursor c = {.in = msg};
+	int r = NOISE_OK;
+
+	rest.count = noise_pattern_tokens(hs->protocol.pattern, hs->protocol.psks, hs->message, rest.tokens);
+	for (size_t i = 0; i < rest.count; i++) {
+		if (rest.tokens[i] == NOISE_TOKEN_PSK && hs->psk_choices > 1 && hs->psk_next == 0)
+			return read_choosing(hs, &rest, i, c);
+		r = read_token(hs, rest.tokens[i], &c);
+		if (r != NOISE_OK)
+			return r;
+	}
+	return read_from(hs, &rest, rest.count, c);
 }
 
 int noise_read(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t *payload,
@@ -326,6 +384,11 @@ int noise_read(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t
 const uint8_t *noise_remote_static(const struct noise_handshake *hs)
 {
 	return hs->have_rs ? hs->rs : NULL;
+}
+
+int noise_chosen_psk(const struct noise_handshake *hs)
+{
+	return hs->psk_choices > 0 && hs->psk_next > 0 ? (int)hs->psk_chosen : -1;
 }
 
 const uint8_t *noise_hash(const struct noise_handshake *hs)

@@ -24,6 +24,7 @@
 #define NOISE_MAXMSG 65535	/* any Noise message, section 3 */
 #define NOISE_MAXPSKS 8
 #define NOISE_PSKBYTES 32
+#define NOISE_MAXCHOICES 16 /* psks of which the peer may have any */
 
 enum noise_error {
 	NOISE_OK = 0,
@@ -80,6 +81,9 @@ bool noise_protocol_peer_has_static(const struct noise_protocol *p, bool initiat
 /* When the handshake is over, has this side's peer proven by a message of it that it is there now, and
  * holds its static key if it has one? Otherwise its first transport message does. */
 bool noise_protocol_proves_peer(const struct noise_protocol *p, bool initiator);
+/* Does this side read a psk before it has to write one, so that it can find out which one of several the
+ * peer has? */
+bool noise_protocol_finds_psk(const struct noise_protocol *p, bool initiator);
 
 /* ---- transport cipher (section 5.1) ---- */
 
@@ -122,6 +126,9 @@ struct noise_keys {
 	const uint8_t *remote_static;	/* needed for patterns with a pre-message from the peer */
 	const uint8_t (*psks)[NOISE_PSKBYTES];	/* in the order in which they are used */
 	size_t psk_count;	/* must be noise_protocol_psk_count(), or 1 to use it for all */
+	/* Not 0: ${psks} are so many (up to NOISE_MAXCHOICES; ${psk_count} does not matter), of which the peer
+	 * uses one for all. More than one only if noise_protocol_finds_psk(). */
+	size_t psk_choices;
 };
 
 struct noise_handshake {
@@ -132,9 +139,10 @@ struct noise_handshake {
 	bool have_s, have_e, have_rs, have_re, have_k;
 	unsigned message;	/* index of the next message */
 	unsigned psk_next, psk_count;
+	unsigned psk_choices, psk_chosen;
 	uint8_t ck[HASH_MAX], h[HASH_MAX];
 	uint8_t s[DH_MAX], s_pub[DH_MAX], e[DH_MAX], e_pub[DH_MAX], rs[DH_MAX], re[DH_MAX];
-	uint8_t psks[NOISE_MAXPSKS][NOISE_PSKBYTES];
+	uint8_t psks[NOISE_MAXCHOICES][NOISE_PSKBYTES];
 	struct noise_cipher cipher;
 };
 
@@ -151,13 +159,17 @@ int noise_write(struct noise_handshake *hs, const uint8_t *payload, size_t n, ui
     size_t outcap, size_t *outlen) __attribute__((warn_unused_result));
 
 /* Read a message of ${n} bytes; its payload to ${payload} (room ${cap}), length to ${plen}.
- * On failure nothing of the payload is released. */
+ * On failure nothing of the payload is released. With several psks to choose from, the payload must not
+ * overlap the message: each psk is tried, in a time that does not tell which one it was. */
 int noise_read(struct noise_handshake *hs, const uint8_t *msg, size_t n, uint8_t *payload,
     size_t cap, size_t *plen) __attribute__((warn_unused_result));
 
 /* The peer's static public key (dh_len bytes) once known, else NULL. It is authenticated when the
  * first transport message from the peer has been opened, or by the handshake if noise_protocol_proves_peer(). */
 const uint8_t *noise_remote_static(const struct noise_handshake *hs);
+
+/* Which one of several psks the peer has, from 0; -1 if there is no such choice or it is not yet known. */
+int noise_chosen_psk(const struct noise_handshake *hs);
 
 /* Handshake hash h for channel binding, hash_len() bytes; NULL but in NOISE_SPLIT and
  * NOISE_COMPLETE. */

@@ -247,3 +247,14 @@ bool noise_protocol_proves_peer(const struct noise_protocol *p, bool initiator)
 	}
 	return false;
 }
+
+bool noise_protocol_finds_psk(const struct noise_protocol *p, bool initiator)
+{
+	unsigned first = 0; /* psk0 opens message 0, and psk<i> ends message i - 1 */
+
+	if (p->psks == 0)
+		return false;
+	while (!(p->psks & (1U << first)))
+		first++;
+	return ((first > 0 ? first - 1 : 0) % 2 == 1) == initiator;
+}

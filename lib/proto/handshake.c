@@ -87,7 +87,7 @@ static int own_static(struct handshake *h, struct noise_keys *keys, uint8_t secr
 static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 {
 	uint8_t secret[DH_MAX], pub[DH_MAX];
-	const uint8_t *psk = h->config.code ? h->psk : h->config.psk;
+	const uint8_t *psk = h->coded ? h->psk : h->config.psk;
 	struct noise_keys keys = {
 	    .prologue = prologue,
 	    .prologue_len = n,
@@ -97,6 +97,10 @@ static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 	};
 	int rc = own_static(h, &keys, secret, pub);
 
+	if (h->config.psks && !h->coded) {
+		keys.psks = h->config.psks->keys;
+		keys.psk_choices = h->config.psks->count;
+	}
 	if (rc == 0)
 		rc = noise_start(&h->noise, &h->protocol, h->config.initiator, &keys, h->config.rng);
 	secret_wipe(secret, sizeof secret);
@@ -155,7 +159,8 @@ int handshake_start(struct handshake *h, const struct handshake_config *config)
 	h->protocol = config->protocol;
 	n = config->raw ? 0 : make_prologue(&h->protocol, prologue);
 	put(h, prologue, n);
-	if (config->code) {
+	h->coded = config->code != NULL;
+	if (h->coded) {
 		if (handshake_code_ask(h, prologue, n) < 0)
 			fail(h, ERROR_PROTOCOL, BLAME_LOCAL, "the code cannot be used");
 		return h->step == HANDSHAKE_FAILED ? -1 : 0;
@@ -173,15 +178,20 @@ void handshake_judged(struct handshake *h)
 		advance(h);
 }
 
+static bool has_psk(const struct handshake *h)
+{
+	return h->config.psk || h->config.psks;
+}
+
 static bool allowed(const struct handshake *h)
 {
 	char pattern[64];
 
 	/* With a code the initiator's guess must come first, or it could be made without being counted. */
-	if (h->config.code && !(h->protocol.psks & 1))
+	if (h->config.code && !h->config.code_beside && !(h->protocol.psks & 1))
 		return false;
 	/* What is allowed but cannot be done for want of a key is no better than not allowed. */
-	if ((noise_protocol_psk_count(&h->protocol) > 0 && !h->config.psk && !h->config.code) ||
+	if ((noise_protocol_psk_count(&h->protocol) > 0 && !has_psk(h) && !h->config.code) ||
 	    (noise_protocol_needs_remote(&h->protocol, false) &&
 		(!h->config.remote_static || h->protocol.dh != DH_25519)))
 		return false;
@@ -208,11 +218,11 @@ static const char *why_not_allowed(const struct handshake *h)
 {
 	bool asks_psk = noise_protocol_psk_count(&h->protocol) > 0;
 
-	if (h->config.code)
+	if (h->config.code && !h->config.code_beside)
 		return "this side wants its one-time code: connect with --code";
-	if (asks_psk && !h->config.psk)
+	if (asks_psk && !has_psk(h))
 		return "it has a pre-shared key or a code, this side has no --psk-file and no --code";
-	if (!asks_psk && h->config.psk)
+	if (!asks_psk && has_psk(h))
 		return "this side wants the pre-shared key of its --psk-file";
 	return "see --protocol";
 }
@@ -250,18 +260,18 @@ static void unreadable(struct handshake *h, int rc)
 	}
 	if (!h->config.initiator)
 		refuse(h, REFUSE_KEYS);
-	if (h->config.code && !h->config.initiator)
+	if (h->coded && !h->config.initiator)
 		handshake_code_wrong(h);
-	if (h->config.code)
+	if (h->coded)
 		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: the peer does not know the code (or it was forged)");
 	else if (psk)
 		fail(h, ERROR_AUTH, BLAME_AUTH,
-		    "the handshake failed: the two sides have different pre-shared keys (or it was forged)");
+		    "the handshake failed: the two sides have different pre-shared keys (or it was forged): compare both --psk-file");
 	else if (!h->config.initiator && noise_protocol_needs_remote(&h->protocol, true))
 		fail(h, ERROR_AUTH, BLAME_AUTH,
-		    "the peer expects another key of this side than the one in use");
+		    "the peer expects another key of this side than the one in use: give it the new one (vault-keygen -y)");
 	else
-		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: forged or damaged");
+		fail(h, ERROR_AUTH, BLAME_AUTH, "the handshake failed: forged or damaged on the way; try again");
 }
 
 static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
@@ -294,6 +304,7 @@ static size_t feed_code(struct handshake *h, const uint8_t *in, size_t n, size_t
 	}
 	if (n < len)
 		return 0;
+	h->coded = true;
 	if (handshake_code_answer(h, in, len) < 0)
 		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's share of the code's exchange is no valid point");
 	return len;
@@ -316,7 +327,7 @@ static size_t take_guess(struct handshake *h, const uint8_t *in, size_t m)
 {
 	if (!handshake_code_guess(h)) {
 		refuse(h, REFUSE_KEYS);
-		fail(h, ERROR_AUTH, BLAME_AUTH, "a code was tried that is dead");
+		fail(h, ERROR_AUTH, BLAME_AUTH, "a code was tried that is dead: for a new one start again");
 	} else if (start_noise(h, h->prologue, h->prologue_len) == 0) {
 		read_message(h, in + 2, m);
 		if (h->completed > 0)
@@ -350,7 +361,7 @@ static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
 						: "it has a code, this side has no --code");
 		return n;
 	}
-	if (m == 0 && h->config.code)
+	if (m == 0 && (h->protocol.psks & 1) && h->config.code)
 		return feed_code(h, in, n, head);
 	if (m == 0 || m > HANDSHAKE_MAXMSG) {
 		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's first handshake message has a wrong length");

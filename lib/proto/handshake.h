@@ -30,6 +30,8 @@
 #define HANDSHAKE_SID 16
 #define HANDSHAKE_MAXPROLOGUE (4 + 1 + 255 + 2 + 1 + HANDSHAKE_SID + PAKE_SHARE + PAKE_KEY)
 #define HANDSHAKE_CODEMAX 64 /* bytes */
+#define HANDSHAKE_PSKS NOISE_MAXCHOICES
+#define HANDSHAKE_PSKNAME 64 /* with its NUL */
 
 enum handshake_refusal {
 	REFUSE_NONE = 0,
@@ -49,6 +51,20 @@ struct handshake_code {
 	unsigned guesses; /* responder: how many wrong ones are still borne; at 0 the code is dead */
 };
 
+/* What is known of a pre-shared key; only carried along here. */
+struct handshake_psk {
+	char name[HANDSHAKE_PSKNAME]; /* "": none */
+	unsigned line;		      /* of its file, from 1 */
+	int64_t expires;	      /* seconds since 1970; 0 = never */
+};
+
+/* Pre-shared keys of which a peer may have any. */
+struct handshake_psks {
+	size_t count; /* at least 1 */
+	uint8_t keys[HANDSHAKE_PSKS][NOISE_PSKBYTES];
+	struct handshake_psk about[HANDSHAKE_PSKS];
+};
+
 struct handshake_config {
 	bool initiator;
 	/* Noise messages alone, told apart by their known lengths, empty prologue, no refusals: the
@@ -64,7 +80,10 @@ struct handshake_config {
 	const uint8_t *static_public; /* of static_secret, or NULL: each handshake computes it */
 	const uint8_t *remote_static; /* X25519, 32 bytes, or NULL */
 	const uint8_t *psk;	      /* 32 bytes, or NULL */
+	const struct handshake_psk *psk_about; /* what is known of it, or NULL */
+	const struct handshake_psks *psks; /* responder: any of these in its place, or NULL */
 	struct handshake_code *code;  /* or NULL; in its place a psk is made of it */
+	bool code_beside;	      /* responder: the code is one way in; other allowed protocols do without */
 	const struct rng *rng;
 };
 
@@ -81,6 +100,7 @@ struct handshake {
 	struct noise_handshake noise;
 	enum handshake_step step;
 	bool started, judged;
+	bool coded;	 /* with a code, not merely on a side that has one */
 	bool exchanging; /* the code's exchange is under way: the peer's share, or its message 1, is next */
 	struct pake pake;
 	uint8_t sid[HANDSHAKE_SID];

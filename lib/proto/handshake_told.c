@@ -10,7 +10,7 @@ static const char *told_keys(const struct handshake_config *config, const struct
 		return "the peer has a different pre-shared key: compare both --psk-file";
 	if (noise_protocol_needs_remote(p, true))
 		return "the peer does not have the key that is pinned or remembered for it";
-	return "the peer could not read the handshake: forged or damaged on the way";
+	return "the peer could not read the handshake: forged or damaged on the way; try again";
 }
 
 static const char *told_policy(const struct handshake_config *config)

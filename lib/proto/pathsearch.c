@@ -1,5 +1,8 @@
 #include "pathsearch.h"
 
+#define LIKELY 1280 /* every link of IPv6 carries that, and few paths carry less */
+#define JUMBO 9216  /* above that links are not of the usual kind */
+
 void pathsearch_init(struct pathsearch *s, uint32_t floor, uint32_t ceiling)
 {
 	*s = (struct pathsearch){.floor = floor, .ceiling = ceiling, .high = ceiling + 1};
@@ -48,7 +51,7 @@ void pathsearch_too_big(struct pathsearch *s, uint32_t size, uint32_t mtu)
 	tried(s, size);
 	if (size <= s->low) /* it has arrived before: not to be believed */
 		return;
-	if (size < s->high) {
+	if (size <= s->high) {
 		s->high = size;
 		s->vanished = false;
 	}
@@ -72,5 +75,7 @@ void pathsearch_lost(struct pathsearch *s, uint32_t size)
 	if (size > s->low && size < s->high) {
 		s->high = size;
 		s->vanished = true;
+		if (s->hint == 0 && s->low < LIKELY && size > LIKELY && size <= JUMBO)
+			s->hint = LIKELY;
 	}
 }

@@ -123,6 +123,8 @@ static void udp_native(struct payload *p)
 static void udp_upstream(struct payload *p)
 {
 	box(p, ENVELOPE_UPSTREAM);
+	if (p->ipv6 && !p->note)
+		p->note = "Vault UDP in Python itself has only IPv4";
 }
 
 static void udp_v1(struct payload *p)

@@ -49,8 +49,7 @@ struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t no
 
 	if (!p)
 		return NULL;
-	t->lost += peer_lost(p);
-	peers_free(p);
+	peers_retire(t, p);
 	p->state = PEER_AWAIT;
 	p->id = ++t->last_id;
 	p->name = -1;
@@ -59,6 +58,21 @@ struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t no
 	rng->fill(rng->ctx, p->sid, sizeof p->sid);
 	fresh_secrets(p, rng);
 	return p;
+}
+
+void peers_retire(struct peers *t, struct peer *p)
+{
+	struct peer_counters *sum = &t->gone;
+	const struct peer_counters *n = &p->n;
+
+	t->lost += peer_lost(p);
+	sum->messages_sent += n->messages_sent;
+	sum->bytes_sent += n->bytes_sent;
+	sum->messages_received += n->messages_received;
+	sum->bytes_received += n->bytes_received;
+	sum->late += n->late;
+	sum->repeated += n->repeated;
+	peers_free(p);
 }
 
 /* The table of nonces belongs to the slot and is wiped as far as it was used. */
@@ -80,12 +94,12 @@ struct peer *peers_by_id(struct peers *t, unsigned id)
 	return NULL;
 }
 
-struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32])
+struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32], bool measures)
 {
 	for (size_t i = 0; i < t->used; i++) {
 		struct peer *p = &t->slots[i];
 
-		if (p->state != PEER_FREE && p->has_sign && memcmp(p->sign, sign, 32) == 0)
+		if (p->state != PEER_FREE && p->has_sign && p->measures == measures && memcmp(p->sign, sign, 32) == 0)
 			return p;
 	}
 	return NULL;

@@ -72,6 +72,7 @@ struct peer {
 
 	/* ---- identity and keys ---- */
 	bool has_sign, judged, throwaway, told_refused;
+	bool measures; /* it only wants to know sizes: no messages for it */
 	uint8_t sign[32];
 	uint8_t sid[KEYMSG_SID], their_sid[KEYMSG_SID];
 	uint64_t ts;			/* of its last key message */
@@ -104,11 +105,20 @@ struct peer {
 	size_t probing;	 /* being tried, 0: none */
 	int probe_tries;
 	bool sized;	 /* the size in use was proved, or cannot be */
+	struct {	 /* what the last answer to a probe said */
+		uint64_t number;
+		size_t size; /* of the question, as it came there */
+		size_t back; /* of the answer */
+		size_t most; /* of what the peer's route to us takes, 0: it does not say */
+	} probed;
 
 	/* ---- clocks, monotonic ms; 0: not set ---- */
 	int64_t heard_at, born_at, up_at, gone_at, replaced_at;
 	int64_t knock_at, refresh_at, ping_at, probe_at, end_at;
 	int64_t knock_ms;
+	/* upstream: our key is told in clear until, it is asked for its own, its key was questioned */
+	int64_t tell_until, solicit_at, solicit_ms, doubt_at;
+	bool recalled; /* its keys are from an earlier run, and nothing has proved them yet */
 	int64_t rtt_us; /* smoothed, 0: unknown */
 
 	/* ---- flow: what a receiver's buffer surely holds ---- */
@@ -139,7 +149,8 @@ struct peers {
 	size_t count, used; /* those from [used] on never were used */
 	struct peer *last;  /* found last by address: datagrams come in rows */
 	unsigned last_id;
-	uint64_t lost; /* by peers whose slots were given to others */
+	uint64_t lost; /* by peers whose slots were given up, */
+	struct peer_counters gone; /* and what else was counted there */
 };
 
 bool address_same(const struct udp_address *a, const struct udp_address *b);
@@ -150,11 +161,14 @@ bool address_same_host(const struct udp_address *a, const struct udp_address *b)
 struct peer *peers_new(struct peers *t, const struct udp_address *at, int64_t now, const struct rng *rng);
 
 /* Wipe a slot. */
+/* The same, and what it has counted is added to that of the others. */
+void peers_retire(struct peers *t, struct peer *p);
 void peers_free(struct peer *p);
 
 /* Lookups; NULL if there is none. Those that are gone are only found by identity. */
 struct peer *peers_by_id(struct peers *t, unsigned id);
-struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32]);
+/* Who measures is another one than who talks, though the identity is the same. */
+struct peer *peers_by_sign(struct peers *t, const uint8_t sign[32], bool measures);
 /* The one that is at, or was heard from, this very address. */
 struct peer *peers_by_address(struct peers *t, const struct udp_address *a);
 /* The one whose nonces begin like this. */

@@ -91,6 +91,7 @@ struct session_config {
 	bool wait_ready;  /* initiator: no data before READY, so that all can be tried again */
 	bool send_nothing; /* one-way: our direction is empty, so nothing of it needs a receipt */
 	bool take_nothing; /* one-way: refuse the peer's direction (STOP at once) */
+	bool spare_output; /* a peer that takes nothing at all is no failure: we are only a command's voice */
 	int64_t handshake_ms; /* whole handshake up to OPEN/READY; 0 = none. So all below. */
 	int64_t keepalive_ms; /* silence before a PING */
 	int64_t message_ms;   /* from the first byte of a frame to its last */
@@ -116,6 +117,9 @@ struct session_peer {
 	bool throwaway;
 	bool probe;
 	bool remember; /* it asked us to authorize its key, or says that it did so with ours */
+	bool by_code; /* it knew the one-time code */
+	bool has_psk; /* it has the pre-shared key that ${psk} tells of */
+	struct handshake_psk psk;
 	bool stopped;	 /* it sent STOP */
 	bool receipted;	 /* it sent RECEIPT */
 	uint8_t status, detail; /* of its STOP or RECEIPT */

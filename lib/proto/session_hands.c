@@ -31,6 +31,20 @@ static void learn_key(struct session *s)
 	}
 }
 
+static void learn_psk(struct session *s)
+{
+	const struct handshake *h = &s->desk->handshake;
+	int chosen = noise_chosen_psk(&h->noise);
+
+	if (chosen >= 0)
+		s->peer.psk = h->config.psks->about[chosen];
+	else if (h->config.psk && h->config.psk_about && !h->coded)
+		s->peer.psk = *h->config.psk_about;
+	else
+		return;
+	s->peer.has_psk = noise_protocol_psk_count(&h->protocol) > 0;
+}
+
 static void flush_handshake(struct session *s)
 {
 	if (session_queue(s, s->desk->handshake.out, s->desk->handshake.out_len) < 0)
@@ -46,6 +60,8 @@ static bool enter_run(struct session *s)
 	s->protocol = s->desk->handshake.protocol;
 	memcpy(s->handshake_hash, noise_hash(&s->desk->handshake.noise), hash_len(s->protocol.hash));
 	learn_key(s);
+	learn_psk(s);
+	s->peer.by_code = s->desk->handshake.coded;
 	s->throwaway |= s->desk->handshake.throwaway;
 	rc = noise_split(&s->desk->handshake.noise, &s->tx, &s->rx);
 	handshake_free(&s->desk->handshake);

@@ -142,7 +142,7 @@ void udp_forget(struct udp *u, struct peer *p)
 	int64_t ahead = (int64_t)p->ts - u->wall;
 
 	if (!p->has_sign || p->kind != PEER_NATIVE || p->ts == 0) {
-		peers_free(p);
+		peers_retire(&u->peers, p);
 		return;
 	}
 	/* As long as its last key message could be played back, so could what was sealed under it. */
@@ -170,6 +170,14 @@ static void silence(struct udp *u, struct peer *p)
 		u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_DOWN, p);
 	if (!p->wanted) {
 		udp_remove(u, p);
+		return;
+	}
+	p->doubt_at = 0;
+	/* One that begins anew must not have our key before it has shown its own: nothing is said, but its boxes still open. */
+	if (p->kind == PEER_UPSTREAM) {
+		p->state = PEER_KEYED;
+		p->heard_at = u->now;
+		p->knock_at = p->refresh_at = 0;
 		return;
 	}
 	/* Keys and numbers stay: perhaps it goes on where it was. */

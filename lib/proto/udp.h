@@ -20,6 +20,7 @@
 #define UDP_DATAGRAM_MAX 65507
 #define UDP_SIZE_LEAST 1200	  /* datagrams of this size get through everywhere (RFC 8899) */
 #define UDP_KEY_SIZE 1200	  /* all our key messages in clear: an answer is never larger than the question */
+#define UDP_PROBE_LEAST 256	  /* the control message and all that is around it */
 #define UDP_STRANGERS 256	  /* hosts whose buckets are kept */
 
 /* Why a datagram was dropped: name in figures, and what it means. */
@@ -66,6 +67,8 @@ enum udp_event {
 	UDP_EVENT_ENDED, /* it said that all was sent, and all that will come has come */
 	UDP_EVENT_CONFIRMED, /* it answered our end */
 	UDP_EVENT_BYE,	 /* it left */
+	UDP_EVENT_PROBED, /* it answered a probe: p->probed */
+	UDP_EVENT_SOLICIT, /* udp_solicitation() is to be sent, from a new port */
 };
 
 struct udp_hooks {
@@ -79,14 +82,25 @@ struct udp_hooks {
 	void *owner;
 };
 
+/* The keys of an upstream peer, from an earlier run. */
+struct udp_kept {
+	struct udp_address at;
+	uint8_t enc[32], sign[32];
+	int64_t tried_at; /* the engine's */
+};
+
 struct udp_config {
 	uint8_t sign_secret[64]; /* Ed25519: seed and public key */
 	bool throwaway;
 	bool v1, opportunistic, padding, strangers;
+	bool solicit;		 /* ask upstream peers for their keys */
+	struct udp_kept *kept;	 /* the caller's, as long as the engine lives */
+	size_t kept_count;
 	int level;		 /* zstd; 0: compress only what would not fit otherwise */
 	int64_t lifetime_ms, max_age_ms, skew_ms;
 	uint64_t rate_limit;	 /* datagrams a second from one peer, 0: none */
 	uint64_t pace;		 /* messages a second to one peer, 0: automatic */
+	bool measure;		 /* tell peers that no messages are wanted, see udp_probe() */
 	bool probe;		 /* find out what size gets through; otherwise hooks.limit says */
 	uint64_t receive_buffer; /* bytes of the kernel's, told to peers */
 	struct rng rng;
@@ -190,8 +204,16 @@ void udp_too_large(struct udp *u, struct peer *p, size_t limit);
 /* A key message for everybody on the local network, to be answered by nobody. Its length, or 0. */
 size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap);
 
+/* What asks an upstream peer for its key, or (if that is known) to show that it has ours; the answer comes to ${port}, which
+ * it must not know yet, and is for udp_receive(). ${out} has UDP_KEY_SIZE + 1 bytes. Its length, or 0. */
+size_t udp_solicitation(struct udp *u, struct peer *p, uint16_t port, uint8_t *out);
+
 /* All that we had to say to ${p} was said: tell it how much that was. */
 void udp_end(struct udp *u, struct peer *p);
+
+/* Ask ${p} whether a datagram of ${size} bytes gets there, and for an answer of ${back} bytes, or of what its route
+ * takes if that is less. Both are at least UDP_PROBE_LEAST. The number of the question. */
+uint64_t udp_probe(struct udp *u, struct peer *p, size_t size, size_t back);
 
 /* ---- within the engine ---- */
 
@@ -207,9 +229,24 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 /* Our key message to ${p}: in clear (native or upstream's form), or in a box. */
 void udp_send_key(struct udp *u, struct peer *p, bool clear);
 void udp_keys_tick(struct udp *u, struct peer *p);
+/* The slot for an identity that has none: the one that waits for it at this address, or a new one, or NULL. */
+struct peer *udp_place_for(struct udp *u, const struct udp_address *at);
+/* Policy, once for an identity. A slot that was made for it is given up again. */
+bool udp_welcome(struct udp *u, struct peer *p);
 void udp_peer_up(struct udp *u, struct peer *p);
 /* Something that we cannot open came from there: perhaps we were restarted and it does not know. */
 void udp_knock(struct udp *u, const struct udp_address *to, size_t whole);
+
+/* Our key message as upstream has it, for this port. */
+size_t udp_upstream_key(struct udp *u, uint16_t port, char *out, size_t cap);
+
+/* udp_keys_upstream.c */
+/* Upstream's habits go with a lifetime of 60 s; where keys live shorter, so does what depends on that. */
+int64_t udp_paced(const struct udp *u, int64_t ms);
+enum udp_outcome udp_take_upstream_key(struct udp *u, struct udp_message *m, struct peer *boxed, const struct keymsg *k);
+void udp_upstream_tick(struct udp *u, struct peer *p);
+/* Something that we cannot open came from that host: perhaps it is for our key before a restart. */
+void udp_recall(struct udp *u, const struct udp_address *from);
 
 /* udp_control.c */
 enum udp_outcome udp_take_control(struct udp *u, struct udp_message *m, struct peer *p, const uint8_t *json, size_t n,
@@ -219,6 +256,10 @@ void udp_ping(struct udp *u, struct peer *p);
 void udp_probe_start(struct udp *u, struct peer *p);
 /* A control message in a box, padded to a datagram of ${size}. */
 void udp_send_control(struct udp *u, struct peer *p, const char *json, size_t size);
+
+/* udp_probe.c: questions about sizes from outside of the engine, and their answers */
+void udp_answer_probe(struct udp *u, struct peer *p, uint64_t number, size_t came, size_t back);
+void udp_take_probed(struct udp *u, struct peer *p, uint64_t number, size_t size, size_t back, size_t most);
 
 /* udp_out.c */
 /* Of ${sent} messages ${came} had come: adapt what may be under way. */

@@ -33,7 +33,7 @@ void udp_send_control(struct udp *u, struct peer *p, const char *json, size_t si
 /* What one of them says. */
 struct control {
 	enum { C_NONE, C_PING, C_PONG, C_PROBE, C_PROBED, C_END, C_ENDED, C_BYE } what;
-	uint64_t number, size, messages, bytes;
+	uint64_t number, size, back, most, messages, bytes;
 	bool has_messages, has_bytes, bad;
 };
 
@@ -160,6 +160,11 @@ static void probe_tick(struct udp *u, struct peer *p)
 		udp_probe_start(u, p);
 		return;
 	}
+	/* Even what gets through everywhere does not get through here. */
+	if (route < p->probe_low) {
+		udp_too_large(u, p, route);
+		return;
+	}
 	p->probe_high = p->probing;
 	if (route <= p->probe_low || route >= p->probe_high) {
 		probe_next(u, p);
@@ -283,6 +288,10 @@ static bool get_member(void *ctx, const char *name, size_t len, const struct jso
 
 	if (jsonwalk_named(name, len, "size"))
 		return get_number(v, &c->size);
+	if (jsonwalk_named(name, len, "back"))
+		return get_number(v, &c->back);
+	if (jsonwalk_named(name, len, "most"))
+		return get_number(v, &c->most);
 	if (jsonwalk_named(name, len, "messages"))
 		return c->has_messages = get_number(v, &c->messages);
 	for (unsigned i = C_PING; i <= C_BYE; i++) {
@@ -346,11 +355,11 @@ enum udp_outcome udp_take_control(struct udp *u, struct udp_message *m, struct p
 		pong(u, p, m, &c);
 		break;
 	case C_PROBE:
-		snprintf(text, sizeof text, "{\"probed\":%llu,\"size\":%zu}", (unsigned long long)c.number, whole);
-		udp_send_control(u, p, text, p->size);
+		udp_answer_probe(u, p, c.number, whole, c.back);
 		break;
 	case C_PROBED:
-		probed(u, p, (size_t)c.size);
+		probed(u, p, c.size);
+		udp_take_probed(u, p, c.number, c.size, whole, c.most);
 		break;
 	case C_END:
 		take_end(u, p, c.messages);

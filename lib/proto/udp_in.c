@@ -147,6 +147,7 @@ static void heard(struct udp *u, struct peer *p, const struct udp_message *m, co
     bool newest)
 {
 	p->heard_at = u->now;
+	p->doubt_at = 0;
 	p->last_mine = o->mine;
 	p->last_theirs = o->theirs;
 	if (o->mine == OWN_NEWEST)
@@ -308,6 +309,8 @@ enum udp_outcome udp_receive(struct udp *u, const struct udp_address *from, uint
 		return take_box(u, m, p, &o, bytes, n);
 	if (envelope_read(&e, bytes, n) == 0)
 		return take_clear(u, m, known, &e, n);
+	if (n >= DATAGRAM_HEAD)
+		udp_recall(u, from);
 	udp_knock(u, from, n);
 	return udp_drop(u, m, known, UDP_DROP_JUNK);
 }

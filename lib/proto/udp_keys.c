@@ -1,12 +1,9 @@
 /*
- * udp, the key exchange.
+ * udp, the key exchange between vault-tools (udp_keys_upstream.c has the other one).
  *
- * Between vault-tools: each side sends its key message (map key k, which upstream passes over) to who it wants
- * to talk to; the answer is addressed to the asker's identity; a ping in a box, and its answer, prove that both
- * have the keys. Only then data flows.
- *
- * Toward upstream: nothing that it would take for a key is sent before its own key is known, or it would answer
- * in boxes that nobody can open, and go on so. Then our key goes out in clear until a box of its opens.
+ * Each side sends its key message (map key k, which upstream passes over) to who it wants to talk to; the answer is
+ * addressed to the asker's identity; a ping in a box, and its answer, prove that both have the keys. Only then data
+ * flows.
  */
 #include "udp.h"
 
@@ -15,22 +12,10 @@
 #define KNOCK_FIRST_MS 250
 #define KNOCK_MOST_MS 5000
 #define RETRY_MS 1000	       /* until the peer has our new key */
-#define UPSTREAM_CLEAR_MS 3000 /* until a box of its opens */
+#define UPSTREAM_CLEAR_MS 3000	  /* until a box of its opens */
 #define UPSTREAM_REFRESH_MS 15000 /* it forgets after 60 s */
-#define UPSTREAM_ALIVE_MS 25000	  /* it shows itself every 20 s at the latest */
-#define UPSTREAM_LIFETIME_MS 60000
-#define UPSTREAM_PORT_MIN 1500
-#define UPSTREAM_PORT_MAX 65000
 #define REPLIES_RATE 2 /* answers to key messages a second, to one peer */
 #define REPLIES_BURST 5
-
-/* Upstream's habits go with a lifetime of 60 s; where keys live shorter, so does what depends on that. */
-static int64_t paced(const struct udp *u, int64_t ms)
-{
-	int64_t life = u->config.lifetime_ms;
-
-	return life > 0 && life < UPSTREAM_LIFETIME_MS ? ms * life / UPSTREAM_LIFETIME_MS : ms;
-}
 
 /* ---- answering ---- */
 
@@ -58,12 +43,14 @@ void udp_peer_up(struct udp *u, struct peer *p)
 	p->up_once = true;
 	p->knock_at = 0;
 	p->knock_ms = 0;
-	if (p->kind == PEER_NATIVE)
+	p->tell_until = p->solicit_at = p->doubt_at = 0;
+	p->recalled = false;
+	if (p->kind == PEER_NATIVE && !p->measures)
 		udp_probe_start(u, p);
-	else {
+	else
 		p->sized = true;
-		p->refresh_at = u->now + paced(u, UPSTREAM_REFRESH_MS);
-	}
+	if (p->kind != PEER_NATIVE)
+		p->refresh_at = u->now + udp_paced(u, UPSTREAM_REFRESH_MS);
 	u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_UP, p);
 }
 
@@ -83,8 +70,7 @@ static enum udp_drop fault_drop(enum keymsg_fault f)
 	}
 }
 
-/* The slot for an identity that has none: the one that waits for it at this address, or a new one. */
-static struct peer *place_for(struct udp *u, const struct udp_address *at)
+struct peer *udp_place_for(struct udp *u, const struct udp_address *at)
 {
 	struct peer *p;
 
@@ -105,7 +91,8 @@ static void merge(struct udp *u, struct peer *p, const struct udp_address *at)
 	for (size_t i = 0; i < u->peers.used; i++) {
 		struct peer *q = &u->peers.slots[i];
 
-		if (q == p || q->state != PEER_AWAIT || !q->wanted || !address_same(&q->at, at))
+		if (q == p || !q->wanted || !address_same(&q->at, at) ||
+		    !(q->state == PEER_AWAIT || (q->state == PEER_KEYED && q->kind == PEER_UPSTREAM)))
 			continue;
 		p->wanted = true;
 		p->name = q->name;
@@ -114,8 +101,7 @@ static void merge(struct udp *u, struct peer *p, const struct udp_address *at)
 	}
 }
 
-/* Policy, once for an identity. A slot that was made for it is given up again. */
-static bool welcome(struct udp *u, struct peer *p)
+bool udp_welcome(struct udp *u, struct peer *p)
 {
 	if (p->judged)
 		return true;
@@ -128,7 +114,7 @@ static bool welcome(struct udp *u, struct peer *p)
 		p->kind = u->config.v1 ? PEER_V1 : PEER_UNKNOWN;
 		p->state = PEER_AWAIT;
 	} else
-		peers_free(p);
+		peers_retire(&u->peers, p);
 	return false;
 }
 
@@ -178,7 +164,7 @@ static void learn_native(struct udp *u, struct peer *p, const struct keymsg *k, 
 		p->end_sent = p->end_confirmed = false;
 		p->end_tries = 0;
 		p->limit = u->config.hooks.limit(u->config.hooks.owner, &p->at);
-		p->size = UDP_SIZE_LEAST;
+		p->size = p->limit < UDP_SIZE_LEAST ? p->limit : UDP_SIZE_LEAST;
 		p->sized = false;
 	}
 	peer_rekey(p, k->enc, u->now);
@@ -187,7 +173,7 @@ static void learn_native(struct udp *u, struct peer *p, const struct keymsg *k, 
 static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, struct peer *boxed, const struct keymsg *k,
     size_t whole)
 {
-	struct peer *p = peers_by_sign(&u->peers, k->sign);
+	struct peer *p = peers_by_sign(&u->peers, k->sign, keymsg_can(k, "measure"));
 	bool new_key;
 
 	/* Not addressed, and we know each other: it may have been restarted, or somebody plays back what was
@@ -198,17 +184,18 @@ static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, st
 		return udp_drop(u, m, p, UDP_DROP_KEY_AUDIENCE);
 	}
 	if (!p)
-		p = place_for(u, &m->from);
+		p = udp_place_for(u, &m->from);
 	if (!p)
 		return udp_drop(u, m, NULL, UDP_DROP_FULL);
 	merge(u, p, &m->from);
 	p->has_sign = true;
 	p->kind = PEER_NATIVE;
 	memcpy(p->sign, k->sign, 32);
+	p->measures = keymsg_can(k, "measure");
 	p->throwaway = keymsg_can(k, "throwaway");
 	if (!p->judged)
 		p->from = m->from;
-	if (!welcome(u, p))
+	if (!udp_welcome(u, p))
 		return udp_drop(u, m, NULL, UDP_DROP_KEY_REFUSED);
 	new_key = !p->have[0] || memcmp(p->theirs[0], k->enc, 32) != 0;
 	learn_native(u, p, k, &m->from, boxed != NULL);
@@ -228,94 +215,6 @@ static enum udp_outcome take_native_key(struct udp *u, struct udp_message *m, st
 	return UDP_QUIET;
 }
 
-/* ---- upstream ---- */
-
-static struct peer *upstream_at(struct udp *u, const struct udp_address *at)
-{
-	for (size_t i = 0; i < u->peers.used; i++) {
-		struct peer *p = &u->peers.slots[i];
-
-		if (p->state > PEER_GONE && p->kind == PEER_UPSTREAM && address_same(&p->at, at))
-			return p;
-	}
-	return NULL;
-}
-
-/* Is there a vault-tools peer at this address or with this identity? It never becomes less than that. */
-static bool native_known(const struct udp *u, const struct udp_address *at, const uint8_t sign[32])
-{
-	for (size_t i = 0; i < u->peers.used; i++) {
-		const struct peer *p = &u->peers.slots[i];
-
-		if (p->state != PEER_FREE && p->kind == PEER_NATIVE && p->has_sign &&
-		    (memcmp(p->sign, sign, 32) == 0 || (p->state > PEER_GONE && address_same(&p->at, at))))
-			return true;
-	}
-	return false;
-}
-
-static void learn_upstream(struct udp *u, struct peer *p, const struct keymsg *k)
-{
-	bool other = !p->has_sign || memcmp(p->sign, k->sign, 32) != 0;
-
-	if (other) {
-		peer_renew(p, &u->config.rng);
-		p->judged = false;
-	}
-	p->has_sign = true;
-	p->throwaway = true;
-	p->kind = PEER_UPSTREAM;
-	p->mine = OWN_LASTING;
-	memcpy(p->sign, k->sign, 32);
-}
-
-/* It talks in clear, so it does not have our key (any more): tell it, in clear. */
-static void answer_upstream(struct udp *u, struct peer *p)
-{
-	udp_send_key(u, p, true);
-	if (p->state != PEER_UP) {
-		p->knock_at = u->now + paced(u, UPSTREAM_CLEAR_MS);
-		udp_wake(u, p->knock_at);
-	}
-}
-
-static enum udp_outcome take_upstream_key(struct udp *u, struct udp_message *m, struct peer *boxed, const struct keymsg *k)
-{
-	struct udp_address at = m->from;
-	struct peer *p;
-
-	if (k->has_port)
-		at.port = k->port;
-	if (at.port < UPSTREAM_PORT_MIN || at.port > UPSTREAM_PORT_MAX)
-		return udp_drop(u, m, boxed, UDP_DROP_KEY_PORT);
-	if (native_known(u, &at, k->sign))
-		return udp_drop(u, m, boxed, UDP_DROP_DOWNGRADE);
-	p = boxed ? boxed : upstream_at(u, &at);
-	/* Anybody on that host can sign a key of his own: not while the one we know is there. */
-	if (p && p->has_sign && memcmp(p->sign, k->sign, 32) != 0 &&
-	    (boxed || (p->state == PEER_UP && u->now < p->heard_at + paced(u, UPSTREAM_ALIVE_MS))))
-		return udp_drop(u, m, p, UDP_DROP_KEY_CHANGED);
-	if (!p)
-		p = place_for(u, &at);
-	if (!p)
-		return udp_drop(u, m, NULL, UDP_DROP_FULL);
-	learn_upstream(u, p, k);
-	if (!welcome(u, p))
-		return udp_drop(u, m, NULL, UDP_DROP_KEY_REFUSED);
-	if (p->state <= PEER_AWAIT || !p->have[0]) {
-		p->state = PEER_KEYED;
-		p->at = at;
-		p->heard_at = u->now;
-		p->limit = u->config.hooks.limit(u->config.hooks.owner, &p->at);
-		p->size = p->limit;
-	}
-	peer_rekey(p, k->enc, u->now);
-	m->peer = p;
-	if (!boxed)
-		answer_upstream(u, p);
-	return UDP_QUIET;
-}
-
 enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer *boxed, const uint8_t *json, size_t n,
     size_t whole, bool ours)
 {
@@ -329,7 +228,7 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_FORM);
 	if (memcmp(k.sign, u->config.sign_secret + 32, 32) == 0)
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_OWN);
-	p = peers_by_sign(&u->peers, k.sign);
+	p = peers_by_sign(&u->peers, k.sign, k.native && keymsg_can(&k, "measure"));
 	if (boxed && boxed != p)
 		return udp_drop(u, m, boxed, UDP_DROP_KEY_CHANGED);
 	/* Ours come in their own place: what was stripped to one of upstream's is not taken for that there. */
@@ -341,7 +240,7 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 	fault = keymsg_verify(&k, text, n);
 	if (fault != KEYMSG_OK)
 		return udp_drop(u, m, boxed, fault_drop(fault));
-	return k.native ? take_native_key(u, m, boxed, &k, whole) : take_upstream_key(u, m, boxed, &k);
+	return k.native ? take_native_key(u, m, boxed, &k, whole) : udp_take_upstream_key(u, m, boxed, &k);
 }
 
 /* ---- clocks ---- */
@@ -355,11 +254,12 @@ static bool due(struct udp *u, int64_t at)
 
 void udp_keys_tick(struct udp *u, struct peer *p)
 {
+	udp_upstream_tick(u, p);
 	if (due(u, p->knock_at)) {
 		p->knock_ms = p->knock_ms == 0 ? KNOCK_FIRST_MS : p->knock_ms * 2;
 		if (p->knock_ms > KNOCK_MOST_MS)
 			p->knock_ms = KNOCK_MOST_MS;
-		p->knock_at = u->now + (p->kind == PEER_UPSTREAM ? UPSTREAM_CLEAR_MS : p->knock_ms);
+		p->knock_at = u->now + (p->kind == PEER_UPSTREAM ? udp_paced(u, UPSTREAM_CLEAR_MS) : p->knock_ms);
 		udp_wake(u, p->knock_at);
 		if (p->kind == PEER_V1)
 			udp_v1_send_key(u, p);
@@ -367,7 +267,7 @@ void udp_keys_tick(struct udp *u, struct peer *p)
 			udp_send_key(u, p, true);
 	}
 	if (due(u, p->refresh_at)) {
-		p->refresh_at = p->kind == PEER_NATIVE ? (p->mine == 0 ? 0 : u->now + RETRY_MS) : u->now + paced(u, UPSTREAM_REFRESH_MS);
+		p->refresh_at = p->kind == PEER_NATIVE ? (p->mine == 0 ? 0 : u->now + RETRY_MS) : u->now + udp_paced(u, UPSTREAM_REFRESH_MS);
 		udp_wake(u, p->refresh_at);
 		if (p->kind == PEER_V1)
 			udp_v1_send_key(u, p);

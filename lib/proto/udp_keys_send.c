@@ -26,8 +26,8 @@ static size_t write_key(struct udp *u, const struct peer *p, bool native, const 
 		memcpy(k.sid, p->sid, sizeof k.sid);
 		k.has_to = p->has_sign && p->kind != PEER_UPSTREAM;
 		memcpy(k.to, p->sign, k.has_to ? 32 : 0);
-		snprintf(k.caps, sizeof k.caps, "end,ping,probe,buf=%llu%s%s", (unsigned long long)u->config.receive_buffer,
-		    u->config.throwaway ? ",throwaway" : "", cap_too);
+		snprintf(k.caps, sizeof k.caps, "end,ping,probe,buf=%llu%s%s%s", (unsigned long long)u->config.receive_buffer,
+		    u->config.throwaway ? ",throwaway" : "", u->config.measure ? ",measure" : "", cap_too);
 	}
 	return keymsg_write(&k, u->config.sign_secret, out, cap);
 }
@@ -57,6 +57,15 @@ void udp_send_key(struct udp *u, struct peer *p, bool clear)
 		      udp_box(u, p, &e, p->size > UDP_KEY_SIZE + DATAGRAM_HEAD ? p->size : UDP_SIZE_LEAST, u->out);
 	if (len > 0)
 		u->config.hooks.send(u->config.hooks.owner, &p->at, u->out, len);
+}
+
+size_t udp_upstream_key(struct udp *u, uint16_t port, char *out, size_t cap)
+{
+	struct keymsg k = {.port = port, .has_port = true};
+
+	memcpy(k.enc, u->own.public[OWN_LASTING], 32);
+	memcpy(k.sign, u->config.sign_secret + 32, 32);
+	return keymsg_write(&k, u->config.sign_secret, out, cap);
 }
 
 size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap)

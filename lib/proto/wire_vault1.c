@@ -212,6 +212,9 @@ static int on_stop(struct session *s, const uint8_t *body, size_t n)
 	s->peer.status = body[8];
 	s->peer.detail = body[9];
 	s->eof_want = true;
+	/* It takes nothing, and how much was sent before we heard of it is chance. */
+	if (s->peer.status == RECEIPT_DONE && s->peer.detail == STOP_ONE_WAY && s->config->spare_output)
+		return 0;
 	/* What was sent and not taken is lost, unless a command that was given it says that it is content. */
 	missed = s->sent > written || (s->messages && s->messages_sent > 0 && s->peer.detail == STOP_ONE_WAY);
 	if (s->peer.status == RECEIPT_DONE && missed)

@@ -59,7 +59,8 @@ void board_wake_guests(struct board *b)
 		service_soon(g);
 	}
 	for (struct guest *g = b->waiting > 0 ? b->service->first : NULL; g; g = g->next)
-		if (g->place && seat_of(g)->waiting)
+		/* (Without room it would come back here at once, and for ever.) */
+		if (g->place && seat_of(g)->waiting && board_room(g))
 			service_soon(g);
 }
 

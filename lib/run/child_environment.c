@@ -53,6 +53,7 @@ size_t child_environment(char out[CHILD_ENVIRONMENT_MAX], const struct conn *con
 	add_address(out, &n, "LOCAL", conn->fd, getsockname);
 	add(out, &n, "VTOOLS_PEER_KEY=%s", peer->has_key && is_25519 ? judge_peer_text(peer, is_25519, key) : "");
 	add(out, &n, "VTOOLS_PEER_NAME=%s", label);
+	add(out, &n, "VTOOLS_PEER_PSK=%s", peer->has_psk ? peer->psk.name : "");
 	add(out, &n, "VTOOLS_PROTOCOL=%s", conn->session.protocol.name);
 	return n;
 }

@@ -11,6 +11,7 @@
 #include "crypto/secret.h"
 #include "keyfile.h"
 #include "log.h"
+#include "printable.h"
 
 #define LINE_MAX_BYTES 128
 
@@ -186,28 +187,33 @@ int code_ask(struct handshake_code **out, const struct code_source *from, struct
 
 /* ---- showing ---- */
 
-/* What the other side calls this one: the address that was given, else this machine's name. */
-static void where(char out[ADDRESS_TEXTMAX + 8], const struct socket_listeners *at)
+char *code_here(char out[ADDRESS_HOSTMAX])
 {
 	char name[ADDRESS_HOSTMAX] = "";
-	bool any = strcmp(at->host, "0.0.0.0") == 0 || strcmp(at->host, "::") == 0;
 
-	if (at->is_unix || !any)
-		snprintf(name, sizeof name, "%s", at->host);
-	else if (gethostname(name, sizeof name - 1) < 0 || name[0] == '\0')
+	if (gethostname(name, sizeof name - 1) < 0 || name[0] == '\0')
 		snprintf(name, sizeof name, "HOST");
+	return printable(out, ADDRESS_HOSTMAX, name, strlen(name));
+}
+
+/* What the other side calls this one: the address that was given, else this machine's name. */
+static void where(char out[ADDRESS_TEXTMAX + 8], const struct socket_listeners *at, const char *here)
+{
+	bool any = strcmp(at->host, "0.0.0.0") == 0 || strcmp(at->host, "::") == 0;
+	const char *name = at->is_unix || !any ? at->host : here;
+
 	if (at->is_unix || at->port == HANDSHAKE_DEFAULT_PORT)
 		snprintf(out, ADDRESS_TEXTMAX + 8, "%s", name);
 	else
 		snprintf(out, ADDRESS_TEXTMAX + 8, "%s %u", name, at->port);
 }
 
-void code_show(const struct handshake_code *code, const struct socket_listeners *at, int64_t life_ms)
+void code_show(const struct handshake_code *code, const struct socket_listeners *at, const char *here, int64_t life_ms)
 {
 	char text[CODE_TEXTMAX], there[ADDRESS_TEXTMAX + 8];
 	bool minutes = life_ms >= 60000;
 
-	where(there, at);
+	where(there, at, here);
 	log_notice("one-time code %s, good for %lld %s: on the other side type vault-connect --code %s", code_text(text, code),
 	    (long long)(minutes ? life_ms / 60000 : (life_ms + 999) / 1000), minutes ? "min" : "s", there);
 	secret_wipe(text, sizeof text);

@@ -39,8 +39,11 @@ int code_parse(struct handshake_code *code, const char *text, size_t n) __attrib
 int code_ask(struct handshake_code **out, const struct code_source *from, struct error *e)
     __attribute__((warn_unused_result));
 
-/* Tell people the code and what to type on the other side, once, on stderr. */
-void code_show(const struct handshake_code *code, const struct socket_listeners *at, int64_t life_ms);
+/* What this machine calls itself, or "HOST"; in the sandbox nobody can be asked. */
+char *code_here(char out[ADDRESS_HOSTMAX]);
+
+/* Tell people the code and what to type on the other side, once, on stderr. ${here}: by code_here(). */
+void code_show(const struct handshake_code *code, const struct socket_listeners *at, const char *here, int64_t life_ms);
 
 /* It was used: nobody can use it again. */
 void code_spend(struct handshake_code *code);

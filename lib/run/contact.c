@@ -7,6 +7,7 @@
 #include "code.h"
 #include "log.h"
 #include "protocol.h"
+#include "pskfile.h"
 
 bool contact_is_25519(const struct contact *k)
 {
@@ -115,11 +116,11 @@ void contact_judge(const struct contact *k, struct conn *conn)
 int contact_ready(const struct contact *k, struct conn *conn)
 {
 	const struct session_peer *peer = session_peer(&conn->session);
-	char text[KEYTEXT_MAX], why[JUDGE_TEXTMAX];
+	char text[KEYTEXT_MAX], why[JUDGE_TEXTMAX], said[PSKFILE_SAID];
 	const char *refusal;
 
-	log_info(1, "%s: connected with %s, peer key %s", conn->peer, conn->session.protocol.name,
-	    judge_peer_text(peer, contact_is_25519(k), text));
+	log_info(1, "%s: connected with %s, peer key %s%s", conn->peer, conn->session.protocol.name,
+	    judge_peer_text(peer, contact_is_25519(k), text), pskfile_said(said, peer));
 	if (k->o->stream.code)
 		code_spend(k->o->stream.code);
 	refusal = judge_server_ready(&k->o->judge, peer, contact_is_25519(k), why);

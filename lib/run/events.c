@@ -184,6 +184,7 @@ void events_failed(struct events *ev, const struct conn *c)
 	o = new_event("handshake_failed");
 	json_object_set_new(o, "peer", jsontext(c->peer));
 	figures_add_key(o, c);
+	figures_add_psk(o, c);
 	add_outcome(o, NULL, session_error(&c->session));
 	tell(ev, o);
 }

@@ -31,11 +31,19 @@ void figures_add_key(json_t *o, const struct conn *c)
 	add_text(o, "fingerprint", print);
 }
 
+void figures_add_psk(json_t *o, const struct conn *c)
+{
+	const struct session_peer *peer = session_peer(&c->session);
+
+	add_text(o, "psk", peer->has_psk ? peer->psk.name : "");
+}
+
 void figures_add_who(json_t *o, const struct figures_who *w)
 {
 	add_integer(o, "id", w->id);
 	add_text(o, "peer", w->conn->peer);
 	add_text(o, "name", w->label);
+	figures_add_psk(o, w->conn);
 	figures_add_key(o, w->conn);
 	add_text(o, "protocol", w->conn->session.protocol.name);
 }

@@ -21,7 +21,10 @@ struct figures_who {
 /* The key that the peer has proven to hold and its fingerprint; null without. */
 void figures_add_key(json_t *o, const struct conn *c);
 
-/* id, peer, name, key, fingerprint, protocol. */
+/* psk: the label of the pre-shared key that the peer has; null without. */
+void figures_add_psk(json_t *o, const struct conn *c);
+
+/* id, peer, name, psk, key, fingerprint, protocol. */
 void figures_add_who(json_t *o, const struct figures_who *w);
 
 /* bytes_sent, bytes_received, messages_sent, messages_received, uptime_seconds. */

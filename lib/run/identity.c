@@ -148,7 +148,8 @@ static int identity_check_pair(const struct keyfile_found *f, const char *path, 
 		return -1;
 	if (beside.form == pub.form && memcmp(beside.bytes, pub.bytes, KEY_BYTES) == 0)
 		return 0;
-	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: is not the public key of %s", at + 1, path);
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: is not the public key of %s; type: vault-keygen -y -f %s >%s", at + 1,
+	    path, path, at + 1);
 }
 
 /* A pre-shared key without a prefix. */

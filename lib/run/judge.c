@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "pskfile.h"
 
 void judge_peer_key(const struct session_peer *peer, bool is_25519, struct key *k)
 {
@@ -75,7 +76,8 @@ const char *judge_server_changed(const struct judge_server *j, const struct sess
 		    j->name, j->known_hosts, fingerprint(old, &j->list.entries[0].key), fingerprint(now, &k));
 	else if (j->pinned)
 		snprintf(why, JUDGE_TEXTMAX,
-		    "%s has not the key given with --remote-key: expected fingerprint %s, it has %s (%s)", j->name,
+		    "%s has not the key given with --remote-key: expected fingerprint %s, it has %s (%s): ask its owner which "
+		    "one is right", j->name,
 		    fingerprint(old, &j->pin), fingerprint(now, &k), judge_peer_text(peer, true, text));
 	else
 		snprintf(why, JUDGE_TEXTMAX,
@@ -237,7 +239,8 @@ static const char *verdict_rule(const struct judge_client *j, const struct trust
 	const char *only = rule_only_for(&entry->rule, j->serves);
 
 	if (rule_expired(&entry->rule))
-		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s)", j->path, entry->line, entry->label);
+		snprintf(why, JUDGE_TEXTMAX, "the client's key has expired (%s:%u, %s): to let it in, change its expires= there", j->path,
+		    entry->line, entry->label);
 	else if (only)
 		snprintf(why, JUDGE_TEXTMAX, "the client's key is only for %s (%s:%u, %s)", only, j->path, entry->line, entry->label);
 	else
@@ -251,6 +254,11 @@ const char *judge_client_verdict(const struct judge_client *j, const struct sess
 	const struct trust_entry *entry;
 	char text[KEYTEXT_MAX];
 
+	if (peer->has_psk && pskfile_expired(&peer->psk)) {
+		snprintf(why, JUDGE_TEXTMAX, "the client's pre-shared key has expired (%s:%u, %s): give it a new one",
+		    j->psk_path, peer->psk.line, peer->psk.name);
+		return why;
+	}
 	if (j->everyone)
 		return NULL;
 	entry = peer->has_key && is_25519 ? trust_authorized_find(&j->list, peer->key) : NULL;

@@ -69,6 +69,7 @@ struct judge_client {
 	enum rule_service serves;
 	struct trust_list list;
 	const char *path;
+	const char *psk_path; /* of the pre-shared keys, or NULL */
 };
 
 /* NULL if the client may have what is served, else why not (in ${why}; with file and line, so not for the client). */

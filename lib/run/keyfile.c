@@ -273,7 +273,7 @@ static int keyfile_bare_psk(struct key *k, const char *text, size_t len)
 	    keyformat_decode(k->bytes, FORMAT_BASE64, text, len) == 0;
 }
 
-static int keyfile_parse_psk(struct keyfile_found *f, const struct keyfile_content *c, const char *path,
+int keyfile_parse_psk(struct keyfile_found *f, const struct keyfile_content *c, const char *path,
     struct error *e)
 {
 	struct error inner = {.code = ERROR_OK};

@@ -69,7 +69,7 @@ int keyfile_unlock(struct keyfile_found *f, const char *path, struct passphrase 
 int keyfile_read_secret(struct key **out, char comment[KEYFILE_COMMENT_MAX], const char *path,
     struct passphrase *from, struct error *e) __attribute__((warn_unused_result));
 
-/* Read a pre-shared key, as above: a vp1 line (or a locked one), or nothing but 64 hexadecimal digits, or
+/* Read one pre-shared key (pskfile.h reads several), as above: a vp1 line (or a locked one), or nothing but 64 hexadecimal digits, or
  * 44 characters of base64 (as WireGuard writes it), or exactly 32 bytes that are not all printable
  * ASCII (those look like a passphrase). All zero bytes are refused: that is no secret. */
 int keyfile_read_psk(struct key **out, const char *path, struct passphrase *from, struct error *e)
@@ -94,9 +94,9 @@ struct keyfile_new {
 };
 
 /* Write ${count} files (at most 2), all or none: each is created exclusively, written, fsynced,
- * closed, read back and compared, and its directory fsynced. Missing directories are made (0700).
- * An existing file is ERROR_IO and untouched, unless ${force}: then each new file is made beside
- * the old one and renamed over it, which only regular files allow. On failure every file this call
+ * closed, read back and compared under another name beside its own, gets that, and its directory is
+ * fsynced. Missing directories are made (0700). An existing file is ERROR_IO and untouched, unless
+ * ${force}: then each new file is renamed over it, which only regular files allow. On failure every file this call
  * made is removed; of two renames the second may fail alone, which the error then says. */
 int keyfile_write(const struct keyfile_new *files, size_t count, bool force, struct error *e)
     __attribute__((warn_unused_result));

@@ -22,4 +22,7 @@ void keyfile_unload(struct keyfile_content *c);
 /* May a secret come from a file that looks like this? 0, or -1 with ERROR_SAFETY. */
 int keyfile_safe(const struct stat *st, const char *path, struct error *e);
 
+/* The one pre-shared key of a file, in any form; it may be locked. 0 or -1. */
+int keyfile_parse_psk(struct keyfile_found *f, const struct keyfile_content *c, const char *path, struct error *e);
+
 #endif

@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crypto/secret.h"
 
 #define FILES_MAX 2
+#define LOCK_TRIES 500 /* of 20 ms */
 
 /* A file on its way: ${made} is what to remove if things go wrong. */
 struct staged {
@@ -154,19 +157,23 @@ out:
 	return rc;
 }
 
-/* Where to create a file: its own path, or with ${force} a new name beside it. */
+static int keyfile_exists(const char *path, struct error *e)
+{
+	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: exists already and is left as it is (--force replaces it)", path);
+}
+
+/* Where to create a file: a new name beside its own, which it gets when it is whole. */
 static int keyfile_name(char out[KEYFILE_PATH_MAX], const char *path, bool force, struct error *e)
 {
 	struct stat st;
 	int n;
 
-	if (!force)
-		n = snprintf(out, KEYFILE_PATH_MAX, "%s", path);
-	else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+	if (lstat(path, &st) == 0 && !force)
+		return keyfile_exists(path, e);
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return error_set(e, ERROR_IO, BLAME_LOCAL,
 		    "%s: not a regular file, so it will not be replaced", path);
-	else
-		n = snprintf(out, KEYFILE_PATH_MAX, "%s.new-%08x", path, (unsigned)randombytes_random());
+	n = snprintf(out, KEYFILE_PATH_MAX, "%s.new-%08x", path, (unsigned)randombytes_random());
 	if (n >= 0 && n < KEYFILE_PATH_MAX)
 		return 0;
 	errno = ENAMETOOLONG;
@@ -181,9 +188,6 @@ static int keyfile_stage(struct staged *s, const struct keyfile_new *f, bool for
 	if (keyfile_name(name, f->path, force, e))
 		return -1;
 	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EEXIST)
-		return error_set(e, ERROR_IO, BLAME_LOCAL,
-		    "%s: exists already and is left as it is (--force replaces it)", f->path);
 	if (fd < 0)
 		return keyfile_errno(e, f->path, "create");
 	memcpy(s->made, name, sizeof(s->made));
@@ -196,14 +200,68 @@ static int keyfile_stage(struct staged *s, const struct keyfile_new *f, bool for
 	return keyfile_read_back(f, name, e);
 }
 
+/* ${made} gets the name ${path}, if nothing has it. 0 or -1 with errno. */
+static int keyfile_first(const char *made, const char *path)
+{
+	int fd;
+
+#ifdef RENAME_NOREPLACE
+	if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+#endif
+	if (link(made, path) == 0)
+		return unlink(made);
+	if (errno == EEXIST)
+		return -1;
+	/* A file system that knows neither: for a moment there is an empty file. */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return rename(made, path);
+}
+
 static int keyfile_commit(struct staged *s, const struct keyfile_new *f, bool force, struct error *e)
 {
 	if (force) {
 		if (rename(s->made, f->path))
 			return keyfile_errno(e, f->path, "replace");
 		s->made[0] = '\0';
+	} else {
+		if (keyfile_first(s->made, f->path))
+			return errno == EEXIST ? keyfile_exists(f->path, e) : keyfile_errno(e, f->path, "create");
+		snprintf(s->made, sizeof(s->made), "%s", f->path);
 	}
 	return keyfile_sync_directory(f->path, e);
+}
+
+/* Two that replace the same pair of files at once must not leave one half of each. The descriptor holds the lock;
+ * without one (-1: a directory that may not be read, a file system without locks) there is none. */
+static int keyfile_lock(const char *path)
+{
+	const struct timespec pause = {0, 20 * 1000 * 1000};
+	struct error ignored = {.code = ERROR_OK};
+	char dir[KEYFILE_PATH_MAX];
+	int fd = -1;
+
+	if (keyfile_directory(dir, path, &ignored) == 0)
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i < LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) && (errno == EWOULDBLOCK || errno == EINTR); i++)
+		nanosleep(&pause, NULL);
+	return fd;
+}
+
+static int keyfile_commit_all(struct staged *s, const struct keyfile_new *files, size_t count, bool force, struct error *e)
+{
+	int lock = force && count > 1 ? keyfile_lock(files[0].path) : -1, rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = keyfile_commit(&s[i], &files[i], force, e);
+	if (lock >= 0)
+		close(lock);
+	return rc;
 }
 
 int keyfile_write(const struct keyfile_new *files, size_t count, bool force, struct error *e)
@@ -216,9 +274,8 @@ int keyfile_write(const struct keyfile_new *files, size_t count, bool force, str
 	for (size_t i = 0; i < count; i++)
 		if (keyfile_mkdir(files[i].path, e) || keyfile_stage(&staged[i], &files[i], force, e))
 			goto undo;
-	for (size_t i = 0; i < count; i++)
-		if (keyfile_commit(&staged[i], &files[i], force, e))
-			goto undo;
+	if (keyfile_commit_all(staged, files, count, force, e))
+		goto undo;
 	return 0;
 undo:
 	for (size_t i = 0; i < count; i++)

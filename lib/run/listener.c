@@ -16,6 +16,7 @@
 #include "exec.h"
 #include "hosting.h"
 #include "log.h"
+#include "pskfile.h"
 #include "server.h"
 #include "signals.h"
 
@@ -160,10 +161,11 @@ static void on_ready(struct server *srv, struct conn *c)
 {
 	struct listener *l = srv->owner;
 	const struct trust_entry *entry = entry_of(l, c);
-	char text[KEYTEXT_MAX];
+	char text[KEYTEXT_MAX], said[PSKFILE_SAID];
 
-	log_info(1, "%s: connected with %s, peer key %s", c->peer, c->session.protocol.name,
-	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	log_info(1, "%s: connected with %s, peer key %s%s", c->peer, c->session.protocol.name,
+	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text),
+	    pskfile_said(said, session_peer(&c->session)));
 	ev_timer_stop(l->loop, &l->accept_timer);
 	if (l->o->stream.code)
 		code_spend(l->o->stream.code);
@@ -299,6 +301,7 @@ static int setup(struct listener *l, struct error *e)
 {
 	const struct listener_options *o = l->o;
 	struct server *srv = &l->server;
+	char here[ADDRESS_HOSTMAX];
 
 	srv->loop = l->loop;
 	srv->owner = l;
@@ -325,11 +328,12 @@ static int setup(struct listener *l, struct error *e)
 	if (o->accept_ms > 0)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
+	code_here(here);
 	if (enrol_prepare(&l->enrol, e) < 0 || hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
 	if (o->stream.code)
-		code_show(o->stream.code, &srv->listeners, o->accept_ms);
+		code_show(o->stream.code, &srv->listeners, here, o->accept_ms);
 	hosting_ready(&l->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }

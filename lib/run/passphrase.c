@@ -115,7 +115,7 @@ static int try(struct key *k, const struct keyseal *s, const char *passphrase, s
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: not enough memory to unlock this key: it takes %u MiB",
 		    path, (unsigned)(s->kib + 1023) / 1024);
 	case KEYSEAL_E_PASSPHRASE:
-		return error_set(e, ERROR_AUTH, BLAME_LOCAL, "%s: wrong passphrase", path);
+		return error_set(e, ERROR_AUTH, BLAME_LOCAL, "%s: wrong passphrase: start again with the right one", path);
 	default:
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: the public key in it is not that of its secret key",
 		    path);

@@ -3,15 +3,16 @@
  * fragmented. No privileges are needed, and nothing but an answer of any kind from the host: an echo
  * reply, a "port unreachable", a datagram.
  *
- * Two ways to ask are used side by side, as far as the system and the host allow:
+ * Three ways to ask are used side by side, as far as the system and the host allow:
  *
  *   echo  ICMP echo by a ping socket (net.ipv4.ping_group_range) or a raw one. Its reply is as large as
  *         the question, so it tells about the way back, too: replies come without "don't fragment", and
  *         the size of the fragments is the size that the way back takes.
  *   udp   a datagram to a port where probably nobody listens, as traceroute(8) does.
  *
- * A third, authenticated probes that a vault-udp peer answers, belongs beside them: struct path_way in
- * pathmtu_ways.h is where it joins.
+ *   vault-udp  if an identity is given: a vault-udp peer at that port, whose key is judged as vault-udp does.
+ *         Probes and answers are encrypted and authentic, and an answer has the size that is asked for: both
+ *         ways are found exactly.
  */
 #ifndef PATHMTU_H
 #define PATHMTU_H
@@ -20,6 +21,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "crypto/keytext.h"
 #include "proto/error.h"
 #include "routes.h"
 
@@ -33,6 +35,23 @@ enum path_limit {
 	LIMIT_NOT_KNOWN, /* time or packets were used up before */
 };
 
+enum path_peer {
+	PATH_PEER_NOT_ASKED = 0,
+	PATH_PEER_SILENT,  /* nobody answers: there is none, or it does not want us */
+	PATH_PEER_CLOSED,  /* the host says that nobody is there, or the peer has left */
+	PATH_PEER_REFUSED, /* its key is not the one that it should be */
+	PATH_PEER_TALKED,
+};
+
+struct udp_judge;
+
+/* To ask a vault-udp peer. */
+struct pathmtu_peer {
+	const struct key *identity; /* KEY_SECRET */
+	bool throwaway;
+	struct udp_judge *judge; /* loaded; the peer is its first name */
+};
+
 struct pathmtu {
 	/* To be filled in: */
 	struct sockaddr_storage to; /* with the port for datagrams */
@@ -40,6 +59,7 @@ struct pathmtu {
 	int64_t deadline;	    /* clock_ms() */
 	bool (*interrupted)(void *owner); /* or NULL: asked from time to time, true gives up */
 	void *owner;
+	const struct pathmtu_peer *peer; /* or NULL: none is looked for */
 
 	/* Found out: */
 	bool answered;		 /* the host did; else ${mtu} is only what routers said */
@@ -51,9 +71,12 @@ struct pathmtu {
 	unsigned last_hop;		/* and its distance, 0 = not known */
 	uint32_t back;		 /* largest IP packet on the way back, 0 = not known */
 	bool back_exact;	 /* false: at least so much */
+	bool back_hole;		 /* larger packets disappear on the way back; only a vault-udp peer can tell */
 	int64_t rtt_us;		 /* of the quickest answer, -1 = none */
 	unsigned packets;	 /* sent */
-	bool by_echo, by_udp;	 /* which of them the host answers */
+	bool by_echo, by_udp, by_vault; /* which of them the host answers */
+	enum path_peer met;
+	uint8_t peer_key[KEY_BYTES]; /* Ed25519; PATH_PEER_TALKED and _REFUSED */
 };
 
 /* Find out. 0, also without any answer from the host if a router named a limit (${answered}); -1 with

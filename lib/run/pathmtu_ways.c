@@ -21,7 +21,6 @@ struct raw_icmp_filter {
 #endif
 
 #define PACKET_MAX 65535
-#define QUOTE_MAX 128
 #define MAGIC 8 /* bytes: the probe's id and the secret */
 
 size_t path_ip_header(int family)
@@ -57,18 +56,19 @@ static int udp_open(struct path_socket *s, const struct sockaddr_storage *to)
 	return socket(to->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-static void udp_fill(const struct path_socket *s, const struct path_probe *p, uint8_t *packet, size_t n)
+static void udp_fill(struct path_socket *s, const struct path_probe *p, uint8_t *packet, size_t n)
 {
 	(void)n;
 	magic_put(s, p, packet);
 }
 
 /* Whatever the host says: it need not repeat what it got. */
-static uint32_t udp_reply(const struct path_socket *s, const uint8_t *bytes, size_t n)
+static uint32_t udp_reply(struct path_socket *s, uint8_t *bytes, size_t n, struct path_news *news)
 {
 	(void)s;
 	(void)bytes;
 	(void)n;
+	news->what = PATH_ARRIVED;
 	return 0;
 }
 
@@ -127,7 +127,7 @@ static uint16_t checksum(const uint8_t *bytes, size_t n)
 
 /* Type, code, checksum, identifier, sequence number; then ours. A ping socket puts in its own
  * identifier and checksum, a raw one of IPv6 the checksum. */
-static void echo_fill(const struct path_socket *s, const struct path_probe *p, uint8_t *packet, size_t n)
+static void echo_fill(struct path_socket *s, const struct path_probe *p, uint8_t *packet, size_t n)
 {
 	packet[0] = s->family == AF_INET ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
 	be_put16(packet + 4, s->ident);
@@ -137,8 +137,10 @@ static void echo_fill(const struct path_socket *s, const struct path_probe *p, u
 		be_put16(packet + 2, checksum(packet, n));
 }
 
-static uint32_t echo_reply(const struct path_socket *s, const uint8_t *bytes, size_t n)
+static uint32_t echo_reply(struct path_socket *s, uint8_t *bytes, size_t n, struct path_news *news)
 {
+	uint32_t id;
+
 	if (s->raw && s->family == AF_INET) { /* with the IP header */
 		size_t skip = n > 0 ? (size_t)(bytes[0] & 15) * 4 : 0;
 
@@ -149,7 +151,10 @@ static uint32_t echo_reply(const struct path_socket *s, const uint8_t *bytes, si
 	}
 	if (n < 8 || bytes[0] != (s->family == AF_INET ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY))
 		return 0;
-	return magic_id(s, bytes + 8, n - 8);
+	id = magic_id(s, bytes + 8, n - 8);
+	if (id != 0)
+		news->what = PATH_ARRIVED;
+	return id;
 }
 
 /* Routers may quote no more than eight bytes: then the sequence number has to do. */
@@ -171,14 +176,16 @@ static void set(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-int path_open(struct path_socket *s, const struct path_way *way, const struct sockaddr_storage *to)
+int path_open(struct path_socket *s, const struct path_way *way, struct pathmtu *p)
 {
+	const struct sockaddr_storage *to = &p->to;
 	socklen_t len = to->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	struct sockaddr_storage at = *to;
 	int why;
 
 	memset(s, 0, sizeof(*s));
 	s->way = way;
+	s->p = p;
 	s->family = to->ss_family;
 	s->to = *to;
 	secret_rng.fill(secret_rng.ctx, (uint8_t *)&s->secret, sizeof(s->secret));
@@ -211,6 +218,8 @@ int path_open(struct path_socket *s, const struct path_way *way, const struct so
 
 void path_close(struct path_socket *s)
 {
+	if (s->fd >= 0 && s->way->close)
+		s->way->close(s);
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
@@ -226,8 +235,7 @@ static void set_fragmenting(const struct path_socket *s, const struct path_probe
 	}
 	set(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, p->fragment ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE);
 	set(s->fd, IPPROTO_IPV6, IPV6_DONTFRAG, !p->fragment);
-	if (p->fragment && p->pieces >= 1280)
-		set(s->fd, IPPROTO_IPV6, IPV6_MTU, (int)p->pieces);
+	set(s->fd, IPPROTO_IPV6, IPV6_MTU, p->fragment && p->pieces >= 1280 ? (int)p->pieces : 0); /* 0 = as usual */
 #elif defined(IP_DONTFRAG)
 	if (s->family == AF_INET)
 		set(s->fd, IPPROTO_IP, IP_DONTFRAG, !p->fragment);
@@ -257,12 +265,19 @@ int path_send(struct path_socket *s, const struct path_probe *p)
 		n = sizeof(packet);
 	memset(packet, 0, n);
 	s->way->fill(s, p, packet, n);
+	return path_put(s, p, packet, n);
+}
+
+int path_put(struct path_socket *s, const struct path_probe *p, const uint8_t *bytes, size_t n)
+{
 	set_fragmenting(s, p);
 	set_hops(s, p->hops);
 	/* A connected socket first hands out the error of an earlier packet. */
 	for (int i = 0; i < 3; i++) {
-		if (send(s->fd, packet, n, 0) >= 0)
+		if (send(s->fd, bytes, n, 0) >= 0) {
+			s->p->packets++;
 			return 0;
+		}
 		if (errno == EMSGSIZE || errno == ENOBUFS || errno == EAGAIN)
 			break;
 	}
@@ -342,7 +357,7 @@ static ssize_t take(const struct path_socket *s, int flags, uint8_t *bytes, size
 
 bool path_receive(struct path_socket *s, struct path_news *news)
 {
-	uint8_t bytes[QUOTE_MAX];
+	static uint8_t bytes[PACKET_MAX];
 	ssize_t n;
 
 	if (s->fd < 0)
@@ -351,16 +366,16 @@ bool path_receive(struct path_socket *s, struct path_news *news)
 	if (n >= 0) {
 		news->id = s->way->quoted(s, bytes, (size_t)n);
 		/* Others' errors reach a raw socket, too. */
-		if (s->raw && news->id == 0)
+		if ((s->raw || (s->vault && (size_t)n >= PATH_VAULT_QUOTE)) && news->id == 0)
 			news->what = PATH_NOTHING;
+		if (s->vault && news->why == ECONNREFUSED)
+			news->what = PATH_CLOSED;
 		return true;
 	}
 	n = take(s, 0, bytes, sizeof(bytes), news);
 	if (n < 0) /* an error that is in its queue, too, is handed out here once more */
 		return errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH || errno == EMSGSIZE;
-	news->id = s->way->reply(s, bytes, (size_t)n);
-	if (news->id != 0 || s->way == &path_by_udp)
-		news->what = PATH_ARRIVED;
+	news->id = s->way->reply(s, bytes, (size_t)n, news);
 	return true;
 }
 
@@ -369,19 +384,17 @@ bool path_receive(struct path_socket *s, struct path_news *news)
 /* Without an error queue only replies tell anything. */
 bool path_receive(struct path_socket *s, struct path_news *news)
 {
-	uint8_t bytes[QUOTE_MAX];
+	static uint8_t bytes[PACKET_MAX];
 	ssize_t n = s->fd < 0 ? -1 : recv(s->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	memset(news, 0, sizeof(*news));
 	if (n < 0 && s->fd >= 0 && errno == ECONNREFUSED) {
-		news->what = PATH_ARRIVED;
+		news->what = s->vault ? PATH_CLOSED : PATH_ARRIVED;
 		return true;
 	}
 	if (n < 0)
 		return false;
-	news->id = s->way->reply(s, bytes, (size_t)n);
-	if (news->id != 0 || s->way == &path_by_udp)
-		news->what = PATH_ARRIVED;
+	news->id = s->way->reply(s, bytes, (size_t)n, news);
 	return true;
 }
 

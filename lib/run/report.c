@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "figures.h"
 #include "jsontext.h"
 #include "judge.h"
 #include "log.h"
+#include "pskfile.h"
 
 static bool has_key(const struct conn *c)
 {
@@ -49,6 +51,8 @@ void report_json(const struct report *r)
 	    "rtt_ms", rtt > 0 ? json_real(rtt) : json_null(), "waits", waits_json(r->waits),
 	    "verdict", report_verdict(r->conn, r->waits), "status", r->status >= 0 ? json_integer(r->status) : json_null());
 
+	if (o)
+		figures_add_psk(o, r->conn);
 	line = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
 	json_decref(o);
 	if (line)
@@ -59,15 +63,15 @@ void report_json(const struct report *r)
 void report_text(const struct report *r)
 {
 	const struct session *s = &r->conn->session;
-	char key[KEYTEXT_MAX], line[512];
+	char key[KEYTEXT_MAX], said[PSKFILE_SAID], line[512];
 	size_t n = 0;
 
 	log_info(0, "bytes_sent %llu, bytes_received %llu, bytes_confirmed %llu, messages_sent %llu, messages_received %llu, "
 	    "uptime_seconds %.3f", (unsigned long long)s->sent, (unsigned long long)s->delivered,
 	    (unsigned long long)s->confirmed, (unsigned long long)s->messages_sent,
 	    (unsigned long long)s->messages_received, (double)r->uptime_ms / 1000);
-	log_info(0, "protocol %s, peer %s, peer_key %s, rtt_ms %.3f", s->protocol.name, r->conn->peer, peer_key(r->conn, key),
-	    conn_rtt_ms(r->conn));
+	log_info(0, "protocol %s, peer %s, peer_key %s%s, rtt_ms %.3f", s->protocol.name, r->conn->peer, peer_key(r->conn, key),
+	    pskfile_said(said, &s->peer), conn_rtt_ms(r->conn));
 	for (int i = 0; i < WAITS_COUNT; i++)
 		n += (size_t)snprintf(line + n, sizeof line - n, "%s%s %.0f%%", i == 0 ? "" : ", ",
 		    waits_name((enum waits_for)i), 100 * waits_share(r->waits, (enum waits_for)i));

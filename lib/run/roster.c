@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "pskfile.h"
 
 struct figures_who roster_who(const struct guest *g)
 {
@@ -109,7 +110,7 @@ static void print_counts(const char *whose, const struct figures_total *n, int64
 static void print_guest(const struct guest *g, int status)
 {
 	struct figures_total n = {0};
-	char whose[ADDRESS_TEXTMAX + 64], name[KEYFILE_COMMENT_MAX + 16] = "";
+	char whose[ADDRESS_TEXTMAX + 64], name[KEYFILE_COMMENT_MAX + PSKFILE_SAID + 16] = "", said[PSKFILE_SAID];
 	json_t *o;
 
 	if (as_json(g->service)) {
@@ -121,8 +122,8 @@ static void print_guest(const struct guest *g, int status)
 	}
 	figures_sum(&n, g->conn);
 	snprintf(whose, sizeof whose, "%llu: %s", (unsigned long long)g->id, g->conn->peer);
-	if (g->label[0] != '\0')
-		snprintf(name, sizeof name, ", name %s", g->label);
+	pskfile_said(said, session_peer(&g->conn->session));
+	snprintf(name, sizeof name, "%s%s%s", g->label[0] != '\0' ? ", name " : "", g->label, said);
 	print_counts(whose, &n, clock_ms() - g->since, name);
 }
 

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ifaces.h"
 #include "netlink.h"
@@ -14,13 +13,6 @@
 #endif
 
 /* ---- toward a host ---- */
-
-static const void *bytes_of(const struct sockaddr *sa)
-{
-	if (sa->sa_family == AF_INET)
-		return &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
-	return &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-}
 
 static int route_fails(struct error *e, int why)
 {
@@ -36,36 +28,10 @@ static int route_fails(struct error *e, int why)
 /* What connect(2) chooses: it sends nothing. */
 static int toward_by_socket(struct route *r, const struct ifaces *s, const struct sockaddr *to, struct error *e)
 {
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in four;
-		struct sockaddr_in6 six;
-	} own, peer;
-	bool four = to->sa_family == AF_INET;
-	socklen_t size = four ? sizeof(own.four) : sizeof(own.six), len = sizeof(own);
-	int fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), mtu = 0, why;
 	const struct iface *i;
 
-	memset(r, 0, sizeof(*r));
-	memset(&own, 0, sizeof(own));
-	memcpy(&peer, to, size);
-	peer.four.sin_port = htons(9); /* of both families, at the same place */
-	if (fd < 0 || connect(fd, &peer.sa, size) || getsockname(fd, &own.sa, &len)) {
-		why = errno;
-		if (fd >= 0)
-			close(fd);
-		return route_fails(e, why);
-	}
-	len = sizeof(mtu);
-#if defined(IP_MTU) && defined(IPV6_MTU)
-	if (getsockopt(fd, four ? IPPROTO_IP : IPPROTO_IPV6, four ? IP_MTU : IPV6_MTU, &mtu, &len))
-		mtu = 0;
-#endif
-	close(fd);
-	r->family = to->sa_family;
-	r->mtu = mtu > 0 ? (uint32_t)mtu : 0;
-	memcpy(r->source, bytes_of(&own.sa), four ? 4 : 16);
-	r->has_source = r->no_hops = true;
+	if (routes_by_socket(r, to))
+		return route_fails(e, errno);
 	i = ifaces_owner(s, r->family, r->source);
 	r->hop_count = 1;
 	r->hops[0].index = i ? i->index : 0;
@@ -73,6 +39,13 @@ static int toward_by_socket(struct route *r, const struct ifaces *s, const struc
 }
 
 #if WITH_LIBMNL
+
+static const void *bytes_of(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET)
+		return &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+	return &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+}
 
 static int on_route(const struct nlmsghdr *message, void *ctx)
 {

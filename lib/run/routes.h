@@ -41,6 +41,13 @@ struct route {
 int routes_toward(struct route *r, const struct ifaces *s, const struct sockaddr *to, struct error *e)
     __attribute__((warn_unused_result));
 
+/* The same from a UDP socket that is connected there (nothing is sent), which works in a sandbox, too: source and
+ * MTU, 0 if the system does not say, and no interface or next hop. 0, or -1 with errno. */
+int routes_by_socket(struct route *r, const struct sockaddr *to) __attribute__((warn_unused_result));
+
+/* It stays within this machine, for its source is a loopback address. */
+bool route_is_loopback(const struct route *r);
+
 /* "unicast", "local", "blackhole"; "other". */
 const char *route_type(const struct route *r);
 

@@ -60,6 +60,7 @@ struct sandbox_needs {
 	bool resolve;	       /* name look-ups: the system's files for that, a thread, DNS */
 	const char *append;    /* this file, which exists, is opened to read and append to, or NULL */
 	const char *reread;    /* a file that is opened to read, and may have been replaced by then, or NULL */
+	const char *reread_too; /* another one */
 	const char *arrival;   /* an open file gets this name, which none has yet, or NULL */
 	const char *directory; /* files in it get a name, or a new name, or are removed, or NULL */
 	const char *removal;   /* a file that is removed, or NULL */

@@ -145,7 +145,8 @@ static int allow_files(const struct rules *r, const struct sandbox_needs *needs)
 	if (needs->append && allow_path(r, needs->append, FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE) < 0)
 		return -1;
 	/* It may be another one by then, so what counts is where it lies. */
-	if (needs->reread && allow_beside(r, needs->reread, FS_READ_FILE) < 0)
+	if ((needs->reread && allow_beside(r, needs->reread, FS_READ_FILE) < 0) ||
+	    (needs->reread_too && allow_beside(r, needs->reread_too, FS_READ_FILE) < 0))
 		return -1;
 	/* The file itself is open; these let it take its name, or another's place. */
 	if (needs->directory && allow_path(r, needs->directory, FS_MAKE_REG | FS_REMOVE_FILE) < 0)

@@ -52,7 +52,7 @@ static void tell(const struct sandbox_needs *needs)
 	    needs->accept ? ", clients can connect" : "",
 	    needs->connect && !needs->resolve ? needs->port_count > 1 ? ", some ports can be connected to" : ", one port can be connected to" : "",
 	    needs->append || needs->arrival ? ", a key can be remembered" : "", needs->directory ? ", the output can take its name" : "",
-	    needs->removal || needs->removal_too ? ", a socket can be removed" : "", needs->reread ? ", authorized_keys can be read anew" : "");
+	    needs->removal || needs->removal_too ? ", a socket can be removed" : "", needs->reread || needs->reread_too ? ", files of keys can be read anew" : "");
 }
 
 int sandbox_enter(const struct sandbox_needs *needs, enum sandbox_mode mode, struct error *e)

@@ -25,7 +25,8 @@ static int hide(const struct sandbox_needs *needs)
 {
 	if (needs->append && unveil(needs->append, "rw") < 0)
 		return -1;
-	if (needs->reread && unveil_beside(needs->reread, "r") < 0)
+	if ((needs->reread && unveil_beside(needs->reread, "r") < 0) ||
+	    (needs->reread_too && unveil_beside(needs->reread_too, "r") < 0))
 		return -1;
 	if (needs->directory && unveil(needs->directory, "rwc") < 0)
 		return -1;
@@ -35,7 +36,7 @@ static int hide(const struct sandbox_needs *needs)
 		return -1;
 	if (needs->arrival && unveil_beside(needs->arrival, "c") < 0)
 		return -1;
-	if (!needs->append && !needs->reread && !needs->directory && !needs->removal && !needs->removal_too &&
+	if (!needs->append && !needs->reread && !needs->reread_too && !needs->directory && !needs->removal && !needs->removal_too &&
 	    !needs->arrival && unveil("/", "") < 0)
 		return -1;
 	return unveil(NULL, NULL);
@@ -48,7 +49,7 @@ static int promise(const struct sandbox_needs *needs)
 
 	snprintf(promises, sizeof promises, "stdio tty error%s%s%s%s%s", needs->accept || needs->connect || needs->datagrams ? " inet unix" : "",
 	    needs->commands ? " recvfd" : "",
-	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : needs->reread ? " rpath flock" : "",
+	    needs->resolve ? " dns" : "", needs->append ? " rpath wpath flock" : needs->reread || needs->reread_too ? " rpath flock" : "",
 	    needs->directory ? " rpath cpath" : needs->removal || needs->removal_too || needs->arrival ? " cpath" : "");
 	return pledge(promises, NULL);
 }

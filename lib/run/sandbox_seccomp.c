@@ -147,7 +147,7 @@ static const int appending[] = {SYS_openat,
 static const int arriving[] = {SYS_linkat};
 static const int changing[] = {SYS_flock, SYS_ftruncate};
 
-/* See udp_socket.c, route_mtu.c, udp_lan.c. No socket that is made can be one for streams. */
+/* See udp_socket.c, routes_socket.c, udp_lan.c. No socket that is made can be one for streams. */
 static const int datagrams[] = {SYS_recvmmsg, SYS_connect, SYS_bind, SYS_getsockname};
 
 static const struct guarded datagrams_if[] = {
@@ -305,11 +305,11 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 		ALLOW(p, naming);
 	if (needs->removal || needs->removal_too)
 		ALLOW(p, removing);
-	if (needs->append || needs->reread)
+	if (needs->append || needs->reread || needs->reread_too)
 		ALLOW(p, appending);
 	if (needs->arrival)
 		ALLOW(p, arriving);
-	if (needs->append || needs->reread || needs->arrival)
+	if (needs->append || needs->reread || needs->reread_too || needs->arrival)
 		ALLOW(p, changing);
 	if (needs->connect) {
 		ALLOW(p, connecting);

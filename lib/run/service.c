@@ -7,8 +7,9 @@
 #include "clock.h"
 #include "control.h"
 #include "log.h"
-#include "privileges.h"
+#include "pskfile.h"
 #include "roster.h"
+#include "service_code.h"
 
 /* ---- guests ---- */
 
@@ -152,40 +153,19 @@ static const char *judge(struct server *srv, struct conn *c)
 	static char why[JUDGE_TEXTMAX]; /* lives until the verdict is used, one at a time */
 	struct service *v = srv->owner;
 
+	if (session_peer(&c->session)->by_code)
+		return service_full(v, c) ? NULL : service_code_verdict(v, c);
 	return judge_client_verdict(&v->judge, session_peer(&c->session), c->session.protocol.dh == DH_25519, why);
-}
-
-static const struct trust_entry *entry_of(const struct service *v, const struct conn *c)
-{
-	const struct session_peer *peer = session_peer(&c->session);
-
-	return peer->has_key && c->session.protocol.dh == DH_25519 ? trust_authorized_find(&v->judge.list, peer->key) : NULL;
-}
-
-static int64_t sessions_of(const struct service *v, const uint8_t x25519[KEY_BYTES])
-{
-	int64_t n = 0;
-
-	for (const struct guest *g = v->first; g; g = g->next)
-		n += memcmp(session_peer(&g->conn->session)->key, x25519, KEY_BYTES) == 0;
-	return n;
 }
 
 static const char *full(struct server *srv, struct conn *c)
 {
-	const struct service *v = srv->owner;
-	const struct trust_entry *entry = entry_of(v, c);
-
-	if (v->o->max_clients > 0 && v->count >= v->o->max_clients)
-		return "--max-clients is reached";
-	if (entry && entry->rule.max_clients > 0 && sessions_of(v, entry->x25519) >= entry->rule.max_clients)
-		return "max-clients= of its key is reached";
-	return NULL;
+	return service_full(srv->owner, c);
 }
 
 static struct guest *new_guest(struct service *v, struct conn *c)
 {
-	const struct trust_entry *entry = entry_of(v, c);
+	const struct trust_entry *entry = service_entry(v, c);
 	struct guest *g = calloc(1, sizeof *g);
 
 	if (!g || !(g->label = strdup(entry ? entry->label : "")) ||
@@ -208,7 +188,7 @@ static void on_ready(struct server *srv, struct conn *c)
 	struct guest *g = new_guest(v, c);
 	struct error e = {0};
 	struct figures_who who;
-	char text[KEYTEXT_MAX];
+	char text[KEYTEXT_MAX], said[PSKFILE_SAID];
 
 	if (!g) {
 		log_error("%s: out of memory", c->peer);
@@ -217,8 +197,9 @@ static void on_ready(struct server *srv, struct conn *c)
 		return;
 	}
 	join(v, g);
-	log_info(1, "%llu: %s: connected with %s, peer key %s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
-	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text));
+	log_info(1, "%llu: %s: connected with %s, peer key %s%s", (unsigned long long)g->id, c->peer, c->session.protocol.name,
+	    judge_peer_text(session_peer(&c->session), c->session.protocol.dh == DH_25519, text),
+	    pskfile_said(said, session_peer(&c->session)));
 	who = roster_who(g);
 	events_connect(v->hosting.events, &who);
 	notify_clients(&v->hosting.notify, v->count);
@@ -257,8 +238,10 @@ static void on_failed(struct server *srv, struct conn *c)
 
 static int confine(struct service *v, struct error *e)
 {
-	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread};
+	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread,
+	    .reread_too = v->reread_psks};
 
+	service_code_needs(v, &needs);
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
@@ -284,7 +267,9 @@ static int settle(struct service *v, struct error *e)
 	if (hosting_settle(&v->hosting, &v->server.listeners, e) < 0)
 		return -1;
 	control_rooted(v->control, v->o->root);
-	v->reread = v->judge.everyone ? NULL : privileges_path(v->o->root, v->judge.path);
+	service_reload_prepare(v);
+	if (service_code_prepare(v, e) < 0)
+		return -1;
 	return confine(v, e);
 }
 
@@ -327,6 +312,7 @@ static int setup(struct service *v, struct error *e)
 	if (settle(v, e) < 0)
 		return -1;
 	announce_people(o, &srv->listeners);
+	service_code_show(v);
 	hosting_ready(&v->hosting, &srv->listeners);
 	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
 }
@@ -359,6 +345,8 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		kind->stop(&v);
 	stream_close(&v.stream);
 	server_free(&v.server);
+	service_reload_free(&v);
+	service_code_free(&v);
 	bufpool_free(&v.pool);
 	trust_free(&v.judge.list);
 	return status;

@@ -23,6 +23,9 @@
 struct control;
 struct service;
 
+struct service_psks;
+struct service_code;
+
 struct guest {
 	struct service *service;
 	struct guest *prev, *next; /* all guests, in the order of their ids */
@@ -81,6 +84,9 @@ struct service {
 	struct hosting hosting;
 	struct control *control; /* NULL: none */
 	const char *reread; /* where authorized_keys can be read again, or NULL */
+	const char *reread_psks; /* the same of pre-shared keys */
+	struct service_code *code; /* a one-time code lets one more client in; NULL: none */
+	struct service_psks *psks; /* those that were read again, the last first */
 	int64_t since;		   /* clock_ms() at the start */
 	struct figures_total gone; /* of guests that have left */
 	uint64_t failed;	   /* handshakes */
@@ -118,8 +124,21 @@ void service_close(struct guest *g);
 /* Let it finish by itself: what waits for it is still sent. */
 void service_leave(struct guest *g);
 
-/* Read authorized_keys anew; who is in stays. 0, or -1: told (and ${e} set), and the old one goes on. */
+/* The line in authorized_keys of a client that is to be let in, or NULL. */
+const struct trust_entry *service_entry(const struct service *v, const struct conn *c);
+/* Why there is no room for it, as constant text; NULL if there is. */
+const char *service_full(const struct service *v, const struct conn *c);
+
+/* Read authorized_keys and the pre-shared keys anew; who is in stays. 0, or -1: told (and ${e} set), and what there was
+ * goes on. */
 int service_reload(struct service *v, struct error *e);
+
+/* authorized_keys alone, without a word. */
+int service_read_authorized(struct service *v, struct error *e);
+/* Before the sandbox: where to find them then. */
+void service_reload_prepare(struct service *v);
+/* Release what was read. */
+void service_reload_free(struct service *v);
 
 /* Begin to shut down: no new clients, the others may finish (and are cut after --drain). */
 void service_drain(struct service *v);

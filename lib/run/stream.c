@@ -48,12 +48,16 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	if (load_identity(st, config, e) < 0)
 		return -1;
 	config->rng = config->handshake.rng = &secret_rng;
-	config->handshake.psk = o->psk ? o->psk->bytes : NULL;
+	config->handshake.psk = o->psk;
+	config->handshake.psk_about = o->psk_about;
+	config->handshake.psks = o->psk ? NULL : o->psks;
 	config->handshake.code = o->code;
+	config->handshake.code_beside = o->code_beside;
 	config->remember = o->remember;
 	config->software = o->software;
 	config->take_nothing = o->send_only;
 	config->send_nothing = o->recv_only;
+	config->spare_output = o->spare_output;
 	config->handshake_ms = o->handshake_ms;
 	config->message_ms = o->message_ms;
 	config->idle_ms = o->idle_ms;

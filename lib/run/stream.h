@@ -26,6 +26,7 @@ enum stream_progress {
 
 struct stream_options {
 	bool send_only, recv_only;
+	bool spare_output;  /* what a command or a backend says need not be wanted */
 	const char *output; /* -o, or NULL */
 	enum stream_progress progress;
 	enum report_form stats; /* at the end */
@@ -41,8 +42,11 @@ struct stream_options {
 	const char *software;	 /* "vault-tools 0.1.0" */
 	const struct key *identity; /* secret key */
 	bool throwaway;		    /* it was made for this run */
-	const struct key *psk;	 /* or NULL */
+	const struct handshake_psks *psks; /* or NULL */
+	const struct handshake_psk *psk_about; /* a client: the one of them that it uses */
+	const uint8_t *psk;		   /* a client: its bytes, or NULL */
 	struct handshake_code *code; /* in its place, or NULL */
+	bool code_beside;	     /* a listener: keys are known as well */
 	bool remember;		 /* a client: ask the listener to authorize our key */
 	enum sandbox_mode sandbox;
 };

@@ -348,15 +348,16 @@ static int trust_first(const char *path, int fresh, const char *name, const stru
     struct error *e)
 {
 	char self[64];
+	int rc = 0;
 
 	if (trust_add_locked(fresh, path, name, key, comment, e))
 		return -1;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fresh);
-	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
-		return 0;
-	if (errno == EEXIST)
-		return 1;
-	return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
+		rc = errno == EEXIST ? 1 : error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+	/* It stays open for as long as the session lasts, and others want to read it meanwhile. */
+	(void)flock(fresh, LOCK_UN);
+	return rc;
 }
 
 int trust_known_first(const char *path, int fresh, const char *name, const struct key *key, struct error *e)

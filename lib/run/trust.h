@@ -89,6 +89,10 @@ int trust_name(char out[TRUST_NAME_MAX], const char *host, unsigned port, struct
 /* Is the open file ${fd} still the one that has this name? */
 bool trust_same(int fd, const char *path);
 
+/* Open a file that is to be replaced, with the lock that whoever changes it holds meanwhile. The descriptor,
+ * or -1. */
+int trust_edit_open(const char *path, struct error *e) __attribute__((warn_unused_result));
+
 struct trust_edited {
 	unsigned changed;  /* lines */
 	unsigned patterns; /* lines that were left as they are, because patterns of theirs match others, too */

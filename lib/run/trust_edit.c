@@ -32,7 +32,7 @@ bool trust_same(int fd, const char *path)
 	    (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino);
 }
 
-static int edit_open(const char *path, struct error *e)
+int trust_edit_open(const char *path, struct error *e)
 {
 	const struct timespec pause = {0, 20 * 1000 * 1000};
 
@@ -114,7 +114,7 @@ static int edit(const char *path, const char *name, struct trust_edited *done, s
 
 	if (!realpath(path, real)) /* a link stays one */
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
-	fd = edit_open(real, e);
+	fd = trust_edit_open(real, e);
 	if (fd < 0)
 		return -1;
 	if (edit_read(&x, fd, real, &st, e) == 0) {

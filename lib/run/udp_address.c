@@ -1,5 +1,6 @@
 #include "udp_address.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -57,4 +58,14 @@ char *udp_address_text(char out[ADDRESS_TEXTMAX], const struct udp_address *a)
 	socklen_t len = udp_address_to(&sa, a, udp_address_is_v4(a) ? AF_INET : AF_INET6);
 
 	return address_of(out, (struct sockaddr *)&sa, len);
+}
+
+bool udp_address_numeric(struct udp_address *at, const struct address *a)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+
+	if (inet_pton(AF_INET, a->host, &v4.sin_addr) == 1)
+		return udp_address_from(at, (struct sockaddr *)&v4);
+	return inet_pton(AF_INET6, a->host, &v6.sin6_addr) == 1 && udp_address_from(at, (struct sockaddr *)&v6);
 }

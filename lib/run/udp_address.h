@@ -10,6 +10,8 @@
 
 /* False if it is neither IPv4 nor IPv6. */
 bool udp_address_from(struct udp_address *a, const struct sockaddr *sa);
+/* Of an address and port in numbers; false if it is none. */
+bool udp_address_numeric(struct udp_address *at, const struct address *a);
 /* As the socket wants it: AF_INET6 with mapped IPv4 addresses if ${family} is AF_INET6. */
 socklen_t udp_address_to(struct sockaddr_storage *sa, const struct udp_address *a, int family);
 /* "192.0.2.1:11000", "[2001:db8::1]:11000" */

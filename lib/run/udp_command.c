@@ -1,6 +1,5 @@
 #include "udp_command.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,16 +95,6 @@ static json_t *do_stats(struct udp_loop *l, const char *args)
 	return p ? with("peer", udp_report_peer(l, p)) : bad("no such peer");
 }
 
-static bool numeric(const struct address *a, struct udp_address *at)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(a->port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)};
-
-	if (inet_pton(AF_INET, a->host, &v4.sin_addr) == 1)
-		return udp_address_from(at, (struct sockaddr *)&v4);
-	return inet_pton(AF_INET6, a->host, &v6.sin6_addr) == 1 && udp_address_from(at, (struct sockaddr *)&v6);
-}
-
 static json_t *do_add(struct udp_loop *l, const char *args)
 {
 	struct error e = {0};
@@ -115,7 +104,7 @@ static json_t *do_add(struct udp_loop *l, const char *args)
 
 	if (address_parse(&a, args, NULL, false, &e) < 0)
 		return bad(e.text);
-	if (!a.has_port || a.port == 0 || a.is_unix || !numeric(&a, &at))
+	if (!a.has_port || a.port == 0 || a.is_unix || !udp_address_numeric(&at, &a))
 		return bad("give ADDRESS:PORT, with a numeric address");
 	if (l->socket.family == AF_INET && !udp_address_is_v4(&at))
 		return bad("the socket is for IPv4 only");

@@ -18,12 +18,30 @@ static bool named(const struct udp_loop *l)
 
 /* ---- the beginning: input waits for somebody to send it to ---- */
 
+/* The first --to that nobody is (yet), or NULL. */
+static const char *nobody(const struct udp_loop *l)
+{
+	for (size_t i = 0; i < l->o->to_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < l->engine->peers.used && !found; k++)
+			found = l->slots[k].state >= PEER_AWAIT && udp_loop_called(l, &l->slots[k], l->o->to[i]);
+		if (!found)
+			return l->o->to[i];
+	}
+	return NULL;
+}
+
 static void count(const struct udp_loop *l, size_t *waiting, size_t *ready)
 {
+	bool missing = nobody(l) != NULL;
+
 	*waiting = *ready = 0;
 	for (size_t i = 0; i < l->engine->peers.used; i++) {
 		const struct peer *p = &l->slots[i];
 
+		/* One whose key is not known yet may be who is meant. */
+		*waiting += missing && p->wanted && p->state == PEER_AWAIT && !p->has_sign;
 		if (!udp_loop_is_target(l, p))
 			continue;
 		if (udp_ready(l->engine, p))
@@ -104,7 +122,7 @@ static bool all_ended(const struct udp_loop *l)
 	for (size_t i = 0; i < l->engine->peers.used; i++) {
 		const struct peer *p = &l->slots[i];
 
-		if (p->state == PEER_FREE || !p->up_once)
+		if (p->state == PEER_FREE || !p->up_once || p->measures)
 			continue;
 		any = true;
 		if (p->state == PEER_UP && !p->ended)
@@ -191,6 +209,27 @@ static uint64_t lost_out(const struct udp_loop *l, bool *silent)
 	return lost;
 }
 
+/* Who was to be sent to and never could be, while others were. */
+static void left_out(struct udp_loop *l)
+{
+	char at[ADDRESS_TEXTMAX];
+	bool any = l->engine->peers.gone.messages_sent > 0;
+
+	for (size_t i = 0; i < l->engine->peers.used; i++)
+		any |= l->slots[i].n.messages_sent > 0;
+	if (!any || !named(l) || !l->ends_sent)
+		return;
+	for (size_t i = 0; i < l->engine->peers.used; i++) {
+		const struct peer *p = &l->slots[i];
+
+		if (p->wanted && !p->up_once && p->n.messages_sent == 0 && udp_loop_is_target(l, p))
+			error_set(&l->error, ERROR_TIMEOUT, BLAME_PEER, "%s never answered, and was sent nothing",
+			    udp_address_text(at, &p->at));
+	}
+	if (nobody(l))
+		error_set(&l->error, ERROR_TIMEOUT, BLAME_PEER, "nobody came who is %.80s, and that one was sent nothing", nobody(l));
+}
+
 static void judge_run(struct udp_loop *l)
 {
 	bool silent = false;
@@ -205,6 +244,7 @@ static void judge_run(struct udp_loop *l)
 		error_set(&l->error, ERROR_TRUNCATED, BLAME_PEER, "%llu messages to us were lost", (unsigned long long)in);
 	if (out > 0)
 		error_set(&l->error, ERROR_TRUNCATED, BLAME_PEER, "%llu of our messages were lost", (unsigned long long)out);
+	left_out(l);
 	if (silent)
 		error_set(&l->error, ERROR_TRUNCATED, BLAME_PEER, "a peer did not confirm what it got");
 }

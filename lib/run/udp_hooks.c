@@ -5,27 +5,16 @@
 #include <string.h>
 
 #include "log.h"
-#include "route_mtu.h"
+#include "routes.h"
+#include "udp_kept.h"
 #include "udp_report.h"
+#include "udp_solicit.h"
 #include "udp_stdio.h"
 
 #define MTU_DEFAULT 1500
+#define LIMIT_LEAST (576 - 28) /* every IPv4 host takes such datagrams */
 
 /* ---- hooks of the engine ---- */
-
-static void on_send(void *owner, const struct udp_address *to, const uint8_t *bytes, size_t n)
-{
-	struct udp_loop *l = owner;
-	uint8_t *at = udp_socket_room(&l->socket, n);
-
-	/* What the engine has to say is said again if it gets lost. */
-	if (!at && udp_socket_flush(&l->socket))
-		at = udp_socket_room(&l->socket, n);
-	if (!at)
-		return;
-	memcpy(at, bytes, n);
-	udp_socket_put(&l->socket, to, n);
-}
 
 static bool on_judge(void *owner, struct peer *p)
 {
@@ -41,19 +30,36 @@ static bool on_judge(void *owner, struct peer *p)
 static size_t on_limit(void *owner, const struct udp_address *at)
 {
 	const struct udp_loop *l = owner;
-	bool v4 = udp_address_is_v4(at), loopback = false;
-	struct sockaddr_storage sa;
-	socklen_t len = udp_address_to(&sa, at, v4 ? AF_INET : AF_INET6);
+	bool v4 = udp_address_is_v4(at);
 	size_t headers = v4 ? 28 : 48, mtu = l->o->mtu;
+	struct sockaddr_storage sa;
+	struct route r;
 
 	if (mtu == 0) {
-		mtu = route_mtu((struct sockaddr *)&sa, len, &loopback);
-		if (mtu == 0 || (loopback && mtu > MTU_DEFAULT))
+		(void)udp_address_to(&sa, at, v4 ? AF_INET : AF_INET6);
+		if (routes_by_socket(&r, (struct sockaddr *)&sa) == 0)
+			mtu = r.mtu;
+		if (mtu == 0 || (route_is_loopback(&r) && mtu > MTU_DEFAULT))
 			mtu = MTU_DEFAULT;
 	}
 	if (mtu > DATAGRAM_MAX + headers)
 		mtu = DATAGRAM_MAX + headers;
 	return mtu > headers ? mtu - headers : 0;
+}
+
+static void on_send(void *owner, const struct udp_address *to, const uint8_t *bytes, size_t n)
+{
+	struct udp_loop *l = owner;
+	uint8_t *at = udp_socket_room(&l->socket, n);
+
+	/* What the engine has to say is said again if it gets lost. */
+	if (!at && udp_socket_flush(&l->socket))
+		at = udp_socket_room(&l->socket, n);
+	if (!at)
+		return;
+	memcpy(at, bytes, n);
+	/* Keys have to get through also where what "gets through everywhere" does not. */
+	udp_socket_put(&l->socket, to, n, n > LIMIT_LEAST && n <= UDP_SIZE_LEAST && udp_address_is_v4(to) && n > on_limit(l, to));
 }
 
 static void tell_up(struct udp_loop *l, struct peer *p)
@@ -63,6 +69,7 @@ static void tell_up(struct udp_loop *l, struct peer *p)
 	log_info(1, "%s: talking to %s, key %s", udp_address_text(at, &p->at), udp_report_kind(p), udp_judge_text(p, key));
 	if (p->kind != PEER_NATIVE && !p->up_once)
 		log_warn("%s speaks %s: nothing there confirms that messages arrive", at, udp_report_kind(p));
+	udp_kept_note(l->kept, p);
 	udp_report_event(l, "connect", p, NULL);
 }
 
@@ -106,9 +113,14 @@ static void on_event(void *owner, enum udp_event what, struct peer *p)
 	case UDP_EVENT_CONFIRMED:
 		tell_confirmed(l, p);
 		break;
+	case UDP_EVENT_SOLICIT:
+		udp_solicit_send(l, p);
+		break;
 	case UDP_EVENT_BYE:
 		log_info(1, "%s: left", at);
 		udp_report_event(l, "disconnect", p, "left");
+		break;
+	case UDP_EVENT_PROBED:
 		break;
 	}
 }

@@ -14,8 +14,10 @@
 #include "udp_command.h"
 #include "udp_end.h"
 #include "udp_hooks.h"
+#include "udp_kept.h"
 #include "udp_lan.h"
 #include "udp_report.h"
+#include "udp_solicit.h"
 #include "udp_stdio.h"
 
 #define RECEIVE_SHARE 1024 /* datagrams before others have their turn */
@@ -33,19 +35,26 @@ void udp_loop_clock(struct udp_loop *l)
 
 /* ---- peers ---- */
 
+bool udp_loop_called(const struct udp_loop *l, const struct peer *p, const char *name)
+{
+	const char *label = udp_judge_label(l->o->judge, p);
+	char text[ADDRESS_TEXTMAX], key[KEYTEXT_MAX];
+
+	return strcmp(name, udp_address_text(text, &p->at)) == 0 || (label && strcmp(name, label) == 0) ||
+	    (p->has_sign && strcmp(name, udp_judge_text(p, key)) == 0);
+}
+
 bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p)
 {
-	char text[ADDRESS_TEXTMAX];
-	const char *label;
-
-	if (p->state < PEER_AWAIT)
+	if (p->state < PEER_AWAIT || p->measures)
 		return false;
 	/* Where peers are named, what they are sent is not for others who come. */
-	if (!l->o->to)
+	if (l->o->to_count == 0)
 		return p->wanted || l->o->peer_count == 0;
-	label = udp_judge_label(l->o->judge, p);
-	return strcmp(l->o->to, udp_address_text(text, &p->at)) == 0 || (label && strcmp(l->o->to, label) == 0) ||
-	    (p->has_sign && strcmp(l->o->to, udp_judge_text(p, text)) == 0);
+	for (size_t i = 0; i < l->o->to_count; i++)
+		if (udp_loop_called(l, p, l->o->to[i]))
+			return true;
+	return false;
 }
 
 static int add_peers(struct udp_loop *l, struct error *e)
@@ -187,12 +196,18 @@ void udp_loop_stop(struct udp_loop *l)
 static int make_engine(struct udp_loop *l, struct error *e)
 {
 	const struct udp_options *o = l->o;
-	struct udp_config c = {.throwaway = o->throwaway, .v1 = o->v1, .opportunistic = o->opportunistic, .padding = o->padding,
+	struct udp_config c = {.throwaway = o->throwaway, .v1 = o->v1, .solicit = o->solicit, .opportunistic = o->opportunistic, .padding = o->padding,
 	    .level = o->level, .lifetime_ms = o->lifetime_ms, .max_age_ms = o->max_age_ms, .skew_ms = o->skew_ms,
 	    .rate_limit = o->rate_limit, .pace = o->pace, .probe = o->mtu == 0, .receive_buffer = l->socket.buffer,
 	    .strangers = !o->judge->explicit && !o->judge->has_list && o->judge->trust != JUDGE_STRICT, .rng = secret_rng};
 	uint8_t public[32];
 
+	if (!o->v1)
+		l->kept = udp_kept_open();
+	if (l->kept) {
+		c.kept = l->kept->list;
+		c.kept_count = l->kept->count;
+	}
 	crypto_sign_seed_keypair(public, c.sign_secret, o->identity->bytes);
 	c.hooks = udp_hooks_engine(l);
 	l->engine = calloc(1, sizeof *l->engine);
@@ -291,9 +306,11 @@ static void release(struct udp_loop *l)
 {
 	udp_command_close(l);
 	udp_lan_close(l);
+	udp_solicit_close(l);
 	udp_stdio_close(l);
 	if (l->engine)
 		udp_free(l->engine);
+	udp_kept_close(l->kept);
 	udp_socket_close(&l->socket);
 	free(l->engine);
 	free(l->slots);

@@ -30,7 +30,8 @@ struct udp_options {
 	const struct key *identity;
 	bool throwaway;
 	struct udp_judge *judge;
-	const char *to; /* --to */
+	const char *to[UDP_LOOP_PEERS_MAX]; /* only these are sent to, */
+	size_t to_count;		    /* unless 0 */
 	bool send_only, recv_only, until_end, tag, quiet, log_json, v1, opportunistic, padding;
 	int64_t max_messages, linger_ms, handshake_ms;
 	int64_t lifetime_ms, max_age_ms, skew_ms;
@@ -42,12 +43,14 @@ struct udp_options {
 	enum sandbox_mode sandbox;
 	int ready_fd, events_fd; /* -1: none */
 	const char *control;	 /* path of the control socket */
-	bool announce;
+	bool solicit, announce;
 	const char *announce_interface;
 };
 
 struct udp_command;
 struct udp_lan;
+struct udp_kept_file;
+struct udp_solicit;
 
 struct udp_loop {
 	const struct udp_options *o;
@@ -66,6 +69,8 @@ struct udp_loop {
 	size_t out_from, out_to;
 	struct udp_command *command;
 	struct udp_lan *lan;
+	struct udp_kept_file *kept;
+	struct udp_solicit *solicit; /* NULL: nobody was asked yet */
 
 	/* ---- how far we are ---- */
 	bool in_started, in_done, ends_sent, stopping, broken_output;
@@ -92,6 +97,8 @@ unsigned udp_loop_send(struct udp_loop *l, struct peer *only, const uint8_t *tex
 int udp_loop_move(struct udp_loop *l, uint16_t port, struct error *e);
 /* End as by a signal that asks for it. */
 void udp_loop_stop(struct udp_loop *l);
+/* Is that the address, key or name of this peer? */
+bool udp_loop_called(const struct udp_loop *l, const struct peer *p, const char *name);
 bool udp_loop_is_target(const struct udp_loop *l, const struct peer *p);
 
 #endif

@@ -215,7 +215,9 @@ struct totals {
 
 static struct totals sum(const struct udp_loop *l)
 {
-	struct totals t = {0};
+	const struct peer_counters *gone = &l->engine->peers.gone;
+	struct totals t = {gone->messages_sent, gone->bytes_sent, gone->messages_received, gone->bytes_received, gone->late,
+	    gone->repeated, 0};
 
 	for (size_t i = 0; i < l->engine->peers.used; i++) {
 		const struct peer *p = &l->slots[i];

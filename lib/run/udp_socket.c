@@ -170,8 +170,36 @@ int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e)
 		return error_set(e, ERROR_NETWORK, BLAME_LOCAL, "cannot bind UDP port %u: %s", port, strerror(errno));
 	close(s->fd);
 	s->fd = fd;
+	s->split = false;
 	remember_name(s);
 	return 0;
+}
+
+int udp_socket_beside(const struct udp_socket *s, uint16_t *port)
+{
+	struct sockaddr_storage own = {0};
+	socklen_t len = sizeof own;
+	struct udp_address a;
+	int off = 0, fd;
+
+	if (getsockname(s->fd, (struct sockaddr *)&own, &len) < 0)
+		return -1;
+	if (own.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)(void *)&own)->sin6_port = 0;
+	else
+		((struct sockaddr_in *)(void *)&own)->sin_port = 0;
+	fd = socket(own.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (own.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+	if (bind(fd, (struct sockaddr *)&own, len) == 0 && getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+	    udp_address_from(&a, (struct sockaddr *)&own)) {
+		*port = a.port;
+		return fd;
+	}
+	close(fd);
+	return -1;
 }
 
 void udp_socket_close(struct udp_socket *s)
@@ -291,10 +319,19 @@ uint8_t *udp_socket_room(struct udp_socket *s, size_t n)
 	return s->out + s->filled;
 }
 
-void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n)
+void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n, bool split)
 {
-	s->entries[s->count++] = (struct udp_socket_entry){*to, (uint32_t)s->filled, (uint32_t)n};
+	s->entries[s->count++] = (struct udp_socket_entry){*to, (uint32_t)s->filled, (uint32_t)n, split};
 	s->filled += n;
+}
+
+static void set_split(struct udp_socket *s, bool split)
+{
+#ifdef IP_PMTUDISC_PROBE
+	if (s->split != split)
+		set(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, split ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE);
+#endif
+	s->split = split;
 }
 
 struct departure {
@@ -316,7 +353,7 @@ static size_t gather(const struct udp_socket *s, size_t i, size_t *bytes)
 	while (i + n < s->count && n < SEGMENTS_MOST && first->len > 0) {
 		const struct udp_socket_entry *e = &s->entries[i + n];
 
-		if (!address_same(&e->to, &first->to) || e->len > first->len || *bytes + e->len > UNIT_MOST)
+		if (e->split != first->split || !address_same(&e->to, &first->to) || e->len > first->len || *bytes + e->len > UNIT_MOST)
 			break;
 		*bytes += e->len;
 		n++;
@@ -393,7 +430,8 @@ bool udp_socket_flush(struct udp_socket *s)
 		unsigned units = 0;
 		int sent;
 
-		while (i < s->count && units < UNITS_MOST) {
+		set_split(s, s->entries[i].split);
+		while (i < s->count && units < UNITS_MOST && s->entries[i].split == s->split) {
 			prepare(s, i, &d[units], &m[units].msg_hdr);
 			i += d[units++].count;
 		}

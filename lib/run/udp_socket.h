@@ -43,11 +43,13 @@ struct udp_socket {
 	struct udp_socket_entry {
 		struct udp_address to;
 		uint32_t at, len;
+		bool split;
 	} *entries;
 	size_t first, count; /* entries [first, count) wait to be sent */
 	uint32_t overrun_last;
 	size_t single; /* that many go one by one */
 	bool single_failed;
+	bool split; /* as the socket is set now */
 };
 
 /* Bind; without a host to all addresses of both families. 0 or -1 with ERROR_NETWORK. */
@@ -55,6 +57,8 @@ int udp_socket_open(struct udp_socket *s, const struct address *at, const struct
     __attribute__((warn_unused_result));
 /* Move to another port of the same address; what waits is sent from there. 0 or -1, then nothing changed. */
 int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e) __attribute__((warn_unused_result));
+/* Another socket at a free port of the same address. It, or -1. */
+int udp_socket_beside(const struct udp_socket *s, uint16_t *port);
 void udp_socket_close(struct udp_socket *s);
 
 /* Take what is there, about ${most} datagrams. False if some wait to be handed over. */
@@ -62,7 +66,8 @@ bool udp_socket_receive(struct udp_socket *s, size_t most);
 
 /* Room for one datagram of at most ${n} bytes, or NULL: flush first. Then udp_socket_put(). */
 uint8_t *udp_socket_room(struct udp_socket *s, size_t n);
-void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n);
+/* ${split}: it may be cut up on its way, since it has to arrive somehow. */
+void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n, bool split);
 
 /* Send what was gathered. False if the socket does not take it all: again when it is writable. */
 bool udp_socket_flush(struct udp_socket *s);

@@ -109,7 +109,7 @@ static const char *send_one(struct udp_loop *l, struct peer *p, const uint8_t *t
 		return "the network takes nothing";
 	switch (udp_seal(l->engine, p, text, n, out, &len)) {
 	case UDP_SEALED:
-		udp_socket_put(&l->socket, &p->at, len);
+		udp_socket_put(&l->socket, &p->at, len, false);
 		return NULL;
 	case UDP_E_SIZE:
 		tell_too_large(l, p, n);

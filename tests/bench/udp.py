@@ -9,7 +9,8 @@ Usage: udp.py [--json]
   VT_BUILD, VT_BIN         where the programs are
 
 Every round runs every tool once, in turn. Messages have one size, which fills a datagram of vault-udp; MB = 10^6 bytes
-of them that arrived. A table on standard output, progress on standard error. Status 1 if vault-udp lost a message.
+of them that arrived. At the end: what a datagram of a stranger costs that is nothing, in a flood of them. A table on
+standard output, progress on standard error. Status 1 if vault-udp lost a message.
 """
 import json
 import os
@@ -268,6 +269,50 @@ def all_rivals():
                 'iperf3 -u (plain)')]
 
 
+# ---- garbage ----
+
+FLOOD_S = 3
+
+
+def flood(place, source):
+    """What one datagram that is nothing costs, in a flood from many ports, or addresses."""
+    r, w = os.pipe()
+    try:
+        with open(place.path('flood'), 'wb') as err:
+            receiver = Proc([os.path.join(place.bin, 'vault-udp'), '--quiet', '--trust=any', '--stats=json', '-l', f'{HOST}:0',
+                             '--recv-only', '--ready-fd', w], stderr=err, fds=(w,), env=place.env)
+        os.close(w)
+        w = -1
+        port = Rival.port_of(read_line(r, receiver))
+        r = -1
+        said = json.loads(output_of([os.path.join(place.build, 'tests', 'udpflood'), str(port), source,
+                                     '--seconds', str(FLOOD_S)]).splitlines()[-1])
+        receiver.end()
+        with open(place.path('flood'), encoding='utf-8') as f:
+            stats = next(s for s in map(json.loads, f) if s.get('event') == 'stats')
+    except (ValueError, KeyError, IndexError, StopIteration) as e:
+        raise Failure('it reports nothing') from e
+    finally:
+        for fd in (r, w):
+            if fd >= 0:
+                os.close(fd)
+        end_all()
+    taken = sum(stats['drops'].values())
+    return {'sent': said['sent'], 'sent_s': said['sent'] / said['seconds'], 'taken': taken,
+            'opened': stats['drops'].get('junk', 0), 'cpu_us': receiver.cpu * 1e6 / max(taken, 1)}
+
+
+def floods(place, rounds):
+    out = {}
+    for source in ('ports', 'addresses'):
+        runs = []
+        for n in range(rounds):
+            say(f'garbage from {source}: round {n + 1} of {rounds}')
+            runs.append(flood(place, source))
+        out[source] = runs
+    return out
+
+
 # ---- report ----
 
 def spread(runs, key, digits):
@@ -305,6 +350,12 @@ def text(data):
         out += [f'MTU {mtu}, messages of {part["size"]} bytes',
                 report.table(['tool', 'MB/s arrived', 'x bare', 'messages/s', 'CPU us/message', 'x bare', 'sender',
                     ''], rows), '']
+    if data['garbage']:
+        out.append(f'Garbage, 1458 bytes each, from 1000 ports or addresses, {FLOOD_S} s')
+        out += [report.table(['from', 'sent/s', 'taken/s', 'tried to open/s', 'CPU us/datagram'], [
+            [source, spread(runs, 'sent_s', 0), *(f'{statistics.median(r[k] for r in runs) / FLOOD_S:.0f}'
+                                                 for k in ('taken', 'opened')), spread(runs, 'cpu_us', 2)]
+            for source, runs in data['garbage'].items()]), '']
     out += [f'{n}: {v}' for n, v in data['versions'].items()]
     out += [f'{n}: not measured: {why}' for n, why in data['missing'].items()]
     return '\n'.join(out)
@@ -344,6 +395,7 @@ def run_all(place, wanted, rounds):
     env = [f'BENCH_{n}={os.environ[f"BENCH_{n}"]}' for n in names if os.environ.get(f'BENCH_{n}')]
     data = {'v': 1, 'command': ' '.join([*env, 'make bench-udp']), 'messages': place.messages, 'rounds': rounds,
             'versions': {r.name: r.version(place) for r in rivals}, 'missing': missing, 'mtu': {}}
+    data['garbage'] = floods(place, rounds) if any(r.ours for r in rivals) else {}
     for mtu in mtus():
         data['mtu'][mtu] = measure(place, rivals, mtu, rounds)
     data['machine'] = {'cpu': cpu_name(), 'cpus': os.cpu_count(), 'kernel': platform.release(), 'load_before': before,

@@ -53,9 +53,12 @@ static bool on_judge(void *owner, struct peer *p)
 
 static void on_event(void *owner, enum udp_event what, struct peer *p)
 {
+	uint8_t out[UDP_KEY_SIZE + 1];
+
 	(void)owner;
-	(void)what;
 	MUST(p->state != PEER_FREE);
+	if (what == UDP_EVENT_SOLICIT)
+		MUST(udp_solicitation(&engine, p, 4242, out) > 0);
 }
 
 static size_t on_limit(void *owner, const struct udp_address *at)
@@ -85,13 +88,18 @@ static struct peer *befriend(enum peer_kind kind, const uint8_t seed[32], uint16
 	return p;
 }
 
-static void begin(bool v1, bool opportunistic)
+static struct udp_kept kept;
+
+static void begin(bool v1, bool opportunistic, bool solicit)
 {
 	struct udp_config c = {.padding = true, .lifetime_ms = 60000, .max_age_ms = 60000, .skew_ms = 60000, .probe = true,
 	    .receive_buffer = 1 << 20, .strangers = true, .v1 = v1, .opportunistic = opportunistic,
+	    .solicit = solicit, .kept = &kept, .kept_count = 1,
 	    .rng = {on_fill, NULL}, .hooks = {on_send, on_judge, on_event, on_limit, NULL}};
 	uint8_t public[32], seed[32] = {3};
 
+	/* Somebody else on that host was known once. */
+	kept = (struct udp_kept){.at = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 2}, .port = 13000}, .enc = {9}};
 	memset(slots, 0, sizeof slots);
 	memset(cache, 0, sizeof cache);
 	crypto_sign_seed_keypair(public, c.sign_secret, seed);
@@ -189,7 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (sodium_init() < 0 || size < 1)
 		return 0;
 	opportunistic = data[0] & 1;
-	begin((data[0] & 6) == 6, opportunistic || (data[0] & 6) == 6);
+	begin((data[0] & 6) == 6, opportunistic || (data[0] & 6) == 6, data[0] & 8);
 	native = befriend(PEER_NATIVE, native_seed, 12000);
 	upstream = befriend(PEER_UPSTREAM, upstream_seed, 12001);
 	data++;

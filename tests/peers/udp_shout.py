@@ -6,12 +6,14 @@
     udp_shout.py second          another one, of somebody else
     udp_shout.py bad             many that are not
     udp_shout.py key [second]    the key of the good ones
+    udp_shout.py hear INTERFACE  wait for an IPv6 announcement, say how many hops it might go
     udp_shout.py badkeys         the keys that the bad ones claim
 """
 
 import json
 import os
 import socket
+import struct
 import sys
 import time
 
@@ -21,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import udp_wire as wire  # noqa: E402
 from vault1_keys import to_text  # noqa: E402
 
-GROUP, PORT = "239.255.86.85", 11011
+GROUP, GROUP6, PORT = "239.255.86.85", "ff02::5655", 11011
 CAPS = ["announce"]
 
 
@@ -76,6 +78,17 @@ def probe():
     return sock.recv(10) == b"x"
 
 
+def hear(interface):
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((GROUP6, PORT, 0, socket.if_nametoindex(interface)))
+    where = struct.pack("@I", socket.if_nametoindex(interface))
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, GROUP6) + where)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+    _, extra, _, _ = sock.recvmsg(2000, 100)
+    print("hops %d" % struct.unpack("@i", extra[0][2]), flush=True)
+
+
 def main():
     what, *rest = sys.argv[1:]
     if what == "probe":
@@ -93,6 +106,8 @@ def main():
             sock.sendto(data, (GROUP, PORT))
     elif what == "key":
         print(text_of(2 if rest else 1))
+    elif what == "hear":
+        hear(rest[0])
     elif what == "badkeys":
         print("\n".join(text_of(n) for n in range(10, 18)))
     else:

@@ -39,6 +39,7 @@ def options():
     p.add_argument("--v1", action="store_true", help="the older format")
     p.add_argument("--no-rate-limit", action="store_true")
     p.add_argument("--clear", action="store_true", help="as if it could not encrypt")
+    p.add_argument("--sniff", help="an event for each datagram that contains this")
     p.add_argument("--say-port", type=int, help="say this one in key messages")
     return p
 
@@ -49,7 +50,7 @@ class Upstream(Node):
     def __init__(self, args, commands=True):
         super().__init__(args, commands)
         self.inbox = bind_udp(args.bind, args.port)
-        self.outbox = bind_udp("", 0)
+        self.outbox = bind_udp("::" if ":" in args.bind else "", 0)  # upstream itself: IPv4 only
         self.port = self.inbox.getsockname()[1]
         self.peers = []
         self.size = args.mtu - wire.OVERHEAD
@@ -123,13 +124,21 @@ class Upstream(Node):
                 self.outbox.sendto(data, address)
         elif word == "junk":
             host, port, claim = rest.split()
-            for keys in ({"enc_key": "-"}, {"enc_key": wire.b64(bytes(32))}, {"enc_key": wire.b64(bytes(31)),
-                "sign_key": "", "signature": None}):
+            for keys in self.junk_keys():
                 control = json.dumps({**keys, "port": int(claim)}).encode()
                 self.outbox.sendto(wire.pack_map(c=control, size=self.size), (host, int(port)))
         else:
             super().more_commands(word, rest)
         self.event(word)
+
+    def junk_keys(self):
+        yield {"enc_key": "-"}
+        yield {"enc_key": wire.b64(bytes(31)), "sign_key": "", "signature": None}
+        yield {"enc_key": None, "sign_key": None}
+        yield {"enc_key": wire.b64(os.urandom(32)), "sign_key": wire.b64(os.urandom(32)), "signature": wire.b64(os.urandom(152))}
+        # Well signed, but no keys that anything could be sealed for.
+        for point in (bytes(32), *wire.LOW_ORDER):
+            yield {k: v for k, v in wire.key_fields(point, self.sign, 0).items() if k != "port"}
 
     # -- clocks --
 
@@ -161,6 +170,7 @@ class Upstream(Node):
         while True:
             try:
                 data, source = sock.recvfrom(65536)
+                source = source[:2]  # IPv6 has more
             except BlockingIOError:
                 return
             except OSError as e:  # somebody is not there any more
@@ -168,6 +178,8 @@ class Upstream(Node):
                 continue
             self.counts["datagrams"] += 1
             self.came.append((data, source))
+            if self.args.sniff and self.args.sniff.encode() in data:
+                self.event("sniffed")
             if len(data) > DATAGRAM_MAX:
                 self.drop("too large")
             elif self.over_rate(source):

@@ -338,6 +338,33 @@ static void test_only_psk0(void)
 	}
 }
 
+/* Where a code is one way in beside keys, it is nothing to those who come with keys, and still a code. */
+static void test_beside_keys(void)
+{
+	static const char *const all[] = {"XXpsk0", "XX"};
+
+	for (int round = 0; round < 4; round++) {
+		prepare("7K3M9QXF", round == 2 ? "2222" : "7K3M9QXF");
+		keys.side[1].config.handshake.allowed = all;
+		keys.side[1].config.handshake.allowed_count = 2;
+		keys.side[1].config.handshake.code_beside = true;
+		if (round == 1)
+			keys.side[0].config.handshake.code = NULL;
+		if (round == 1)
+			CHECK_INT(noise_protocol_from_pattern(&keys.side[0].config.handshake.protocol, all[1], DH_25519,
+				      AEAD_CHACHAPOLY, HASH_SHA512), NOISE_OK);
+		if (round == 3) /* dead, or used up */
+			memset(&code[1], 0, sizeof code[1]);
+		start_ends();
+		run_ends(10000);
+		CHECK_INT(b.h.step, round < 2 ? HANDSHAKE_DONE : HANDSHAKE_FAILED);
+		CHECK_INT(b.h.coded, round != 1);
+		CHECK_INT(a.h.refusal, round < 2 ? REFUSE_NONE : REFUSE_KEYS);
+		CHECK_INT(code[1].guesses, round == 3 ? 0 : round == 2 ? 2 : 3);
+		free_ends();
+	}
+}
+
 int main(void)
 {
 	CHECK_INT(secret_init(), 0);
@@ -351,5 +378,6 @@ int main(void)
 	RUN(test_malformed);
 	RUN(test_only_one_has_a_code);
 	RUN(test_only_psk0);
+	RUN(test_beside_keys);
 	UNIT_DONE();
 }

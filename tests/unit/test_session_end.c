@@ -187,12 +187,15 @@ static void test_stop(void)
 		enum session_receipt_status status;
 		uint8_t detail;
 		enum error_code code;
+		bool spare;
 	} stops[] = {
-	    {RECEIPT_DONE, 0, ERROR_PEER},	      /* enough, but more was sent: that is not delivered */
-	    {RECEIPT_CHILD, 0, ERROR_OK},	      /* a command that was content */
-	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_PEER}, /* it takes no input at all, but some was sent */
-	    {RECEIPT_FAILED, 0, ERROR_PEER},
-	    {RECEIPT_CHILD, 7, ERROR_PEER},
+	    {RECEIPT_DONE, 0, ERROR_PEER, false},	     /* enough, but more was sent: that is not delivered */
+	    {RECEIPT_DONE, 0, ERROR_PEER, true},
+	    {RECEIPT_CHILD, 0, ERROR_OK, false},	     /* a command that was content */
+	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_PEER, false}, /* it takes no input at all, but some was sent */
+	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_OK, true},    /* the same, to somebody who does not mind */
+	    {RECEIPT_FAILED, 0, ERROR_PEER, true},
+	    {RECEIPT_CHILD, 7, ERROR_PEER, false},
 	};
 
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
@@ -201,6 +204,7 @@ static void test_stop(void)
 			struct side *a = &p.side[stopper], *b = &p.side[!stopper];
 
 			begin(&p, 0, 0);
+			b->config.spare_output = stops[i].spare;
 			side_input(b, data, sizeof(data));
 			b->stay_open = true;
 			a->app_out = 100;

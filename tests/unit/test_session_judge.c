@@ -228,6 +228,38 @@ static void test_wiped(void)
 	pair_free(&p);
 }
 
+/* Of several psks each side learns which one it was, before the verdict. */
+static void test_which_psk(void)
+{
+	static const char *const patterns[] = {"XXpsk3", "XXpsk0", "NNpsk0+psk2"};
+	static struct handshake_psks list;
+	static const struct handshake_psk own = {.name = "mine"};
+	struct pair p;
+
+	for (size_t i = 0; i < 3; i++) {
+		pair_init(&p, patterns[i]);
+		list.count = 3;
+		memset(list.keys, 1, sizeof(list.keys));
+		memcpy(list.keys[i], p.psk, sizeof(p.psk));
+		snprintf(list.about[i].name, HANDSHAKE_PSKNAME, "number %zu", i);
+		list.about[i].line = 7;
+		p.side[0].config.handshake.psk_about = &own;
+		p.side[1].config.handshake.psk = NULL;
+		p.side[1].config.handshake.psks = &list;
+		pair_start(&p);
+		p.side[0].stay_open = p.side[1].stay_open = true;
+		pair_run(&p);
+		CHECK(session_agreed(&p.side[0].s) && session_agreed(&p.side[1].s));
+		CHECK(p.side[1].s.peer.has_psk && p.side[1].s.peer.psk.line == 7);
+		CHECK_STR(p.side[1].s.peer.psk.name, list.about[i].name);
+		CHECK_STR(p.side[0].s.peer.psk.name, "mine");
+		CHECK(!holds(&p.side[1].desk, sizeof(p.side[1].desk), p.psk));
+		session_free(&p.side[0].s);
+		session_free(&p.side[1].s);
+		pair_free(&p);
+	}
+}
+
 struct known {
 	const struct side *side; /* or NULL: nobody */
 	int asked;
@@ -299,5 +331,6 @@ int main(void)
 	RUN(test_paired);
 	RUN(test_static_public);
 	RUN(test_wiped);
+	RUN(test_which_psk);
 	UNIT_DONE();
 }

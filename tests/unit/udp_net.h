@@ -27,7 +27,7 @@ struct net_host {
 	uint64_t seed;
 	bool refuses; /* its judge */
 	size_t limit; /* of its route */
-	int events[8];
+	int events[16];
 	int messages, clear;
 	char last[2048];
 	size_t last_len;
@@ -215,12 +215,12 @@ static enum udp_seal net_say(struct net_host *h, struct peer *p, const char *tex
 }
 
 /* Two hosts that talk: ${a} knows the address of ${b}. *${pa} and *${pb} are what each has of the other. */
-static void net_join(struct net_host *a, struct net_host *b, struct peer **pa, struct peer **pb)
+__attribute__((unused)) static void net_join(struct net_host *a, struct net_host *b, struct peer **pa, struct peer **pb)
 {
 	net_clock(a);
 	*pa = udp_add(a->u, &b->at, 0);
 	net_run(300);
-	*pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32);
+	*pb = peers_by_sign(&b->u->peers, a->u->config.sign_secret + 32, false);
 	CHECK(*pa && *pb && (*pa)->state == PEER_UP && (*pb)->state == PEER_UP);
 	if (!*pa || !*pb)
 		abort();
