@@ -4,7 +4,8 @@
 # Goal of this story (make bench): what it prints was measured, and on whole transfers.
 # - every part can be asked for by itself, and an unknown one is refused;
 # - both directions and compression are measured with all that was sent counted;
-# - starts of all tools are measured against a program that does nothing else.
+# - starts of all tools are measured against a program that does nothing else;
+# - tools that need no libcrypto do not pay for loading it.
 
 load helper
 
@@ -41,4 +42,13 @@ figures() {
 	jq -es '.[0].parts | ([.[][].failures[]] == []) and
 	    (.latency["vault-aes"].runs[0] | .p50_1_us > 0 and .p99_1000_us >= .p50_1000_us) and
 	    (.start | length == 5 and all(.[]; .runs[0] | .best_ms > 0 and .least_best_ms > 0 and .median_ms >= .best_ms))' bench.json
+}
+
+@test "vault-keygen, vault-ifinfo and vault-udp do not load libcrypto: it takes as long as all the rest of a start" {
+	sanitized && skip "a sanitizer links other things"
+	command -v ldd >/dev/null || skip "NOT TESTED: no ldd"
+	for tool in vault-keygen vault-ifinfo vault-udp; do
+		run -0 ldd "$VT_BIN/$tool"
+		[[ $output == *libsodium* && $output != *libcrypto* ]] || fail "$tool: $output"
+	done
 }
