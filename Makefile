@@ -162,6 +162,14 @@ $(BUILD)/bench/tlsload: $(BUILD)/tests/bench/tlsload.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(if $(filter 1,$(WITH_LIBCRYPTO)),$(shell $(PKG_CONFIG) --libs libssl libcrypto 2>/dev/null)) $(LDLIBS)
 
+$(BUILD)/bench/onlysodium: $(BUILD)/tests/bench/onlysodium.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsodium 2>/dev/null) $(LDLIBS)
+
+$(BUILD)/bench/pingpong: $(BUILD)/tests/bench/pingpong.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/bench/udploop: $(BUILD)/tests/bench/udploop.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsodium 2>/dev/null) $(LDLIBS)
@@ -231,9 +239,9 @@ fuzz: fuzz-deps ## every fuzz target for FUZZ_SECONDS seconds
 	@$(REMAKE) fuzzers
 	@VT_BUILD='$(ABS_BUILD)' FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ_NAMES)
 
-bench-programs: all $(BUILD)/bench/bareloop $(BUILD)/tests/relay
+bench-programs: all $(BUILD)/bench/bareloop $(BUILD)/bench/pingpong $(BUILD)/bench/onlysodium $(BUILD)/tests/relay
 
-bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_TOOLS BENCH_JSON BENCH_BEHAVIOUR
+bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_TOOLS BENCH_PARTS BENCH_JSON BENCH_BEHAVIOUR
 	@$(REMAKE) bench-programs >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
 

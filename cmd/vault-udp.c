@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "common.h"
-#include "crypto/aead.h"
 #include "run/log.h"
 #include "run/udp_lan.h"
 #include "udp_args.h"
@@ -13,7 +12,7 @@ static int version(void)
 {
 	char features[128 + SANDBOX_TEXTMAX], sandbox[SANDBOX_TEXTMAX];
 
-	snprintf(features, sizeof features, "%s, zstd %s, %s", aead_library(), squash_library(), sandbox_describe(sandbox));
+	snprintf(features, sizeof features, "zstd %s, %s", squash_library(), sandbox_describe(sandbox));
 	return common_version(PROG, features);
 }
 

@@ -72,10 +72,11 @@ void session_send_wire_ack(struct session *s, size_t n)
 
 /* ---- plaintext to send ---- */
 
-/* Where data goes before it is sealed: straight into records, or into the squash buffer. */
+/* Where data goes before it is sealed: straight into records, or into the squash buffer. Only
+ * squash_piece() and squash_passed() change that, so that it holds from window to acknowledgement. */
 static bool squashing(const struct session *s)
 {
-	return s->compress && s->squash_buf;
+	return s->compress && s->squash_buf && squash_wanted(&s->squash);
 }
 
 static size_t body_room(const struct session *s, size_t used)
@@ -119,6 +120,8 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max)
 		iov[0].iov_len = squash_fits(body_room(s, 0));
 		return iov[0].iov_len > 0 ? 1 : 0;
 	}
+	if (squash_pause(&s->squash) > 0 && (uint32_t)max > squash_pause(&s->squash))
+		max = (int)squash_pause(&s->squash);
 	while (count < max) {
 		size_t body = body_room(s, used);
 
@@ -157,7 +160,7 @@ static void seal_squashed(struct session *s, size_t n, bool part)
 	uint8_t *at = s->out + s->out_tail + 4, *body = at + s->wire->prefix;
 	size_t len = 0;
 
-	if (part || !squash_wanted(&s->squash)) {
+	if (part) {
 		memcpy(body, s->squash_buf, n);
 		seal_windows(s, n, part);
 		return;
@@ -177,10 +180,12 @@ static void send_ack(struct session *s, size_t n, bool part)
 {
 	if (n == 0)
 		return;
-	if (squashing(s))
+	if (squashing(s)) {
 		seal_squashed(s, n, part);
-	else
+	} else {
+		squash_passed(&s->squash, (n + s->wire->body_max - 1) / s->wire->body_max);
 		seal_windows(s, n, part);
+	}
 	s->data_tail = s->out_tail;
 	s->last_data = s->now;
 	if (s->phase == PHASE_RUN)

@@ -20,12 +20,19 @@ size_t squash_fits(size_t room)
 	return room > margin ? room - margin : 0;
 }
 
-bool squash_wanted(struct squash *z)
+bool squash_wanted(const struct squash *z)
 {
-	if (z->skip == 0)
-		return true;
-	z->skip--;
-	return false;
+	return z->skip == 0;
+}
+
+uint32_t squash_pause(const struct squash *z)
+{
+	return z->skip;
+}
+
+void squash_passed(struct squash *z, size_t pieces)
+{
+	z->skip -= pieces < z->skip ? (uint32_t)pieces : z->skip;
 }
 
 /* Remember how it went: each failure in a row doubles the pause, a success ends it. */

@@ -33,7 +33,11 @@ const char *squash_library(void);
 size_t squash_fits(size_t room);
 
 /* Should the next piece be compressed? (No for a while after pieces that did not shrink.) */
-bool squash_wanted(struct squash *z);
+bool squash_wanted(const struct squash *z);
+
+/* Pieces that are still to pass uncompressed; and ${pieces} of them have passed. */
+uint32_t squash_pause(const struct squash *z);
+void squash_passed(struct squash *z, size_t pieces);
 
 /* Compress and flush ${n} bytes into ${out} (${cap} bytes). 0 with the length in ${outlen},
  * or -1 (library failure, or no room: ${n} must be at most squash_fits(cap)). */

@@ -46,11 +46,8 @@ void udp_init(struct udp *u, const struct udp_config *c, struct peer *slots, siz
 	u->peers.slots = slots;
 	u->peers.count = count;
 	u->deadline = INT64_MAX;
-	for (size_t i = 0; i < count; i++) {
-		slots[i].nonces.entries = entries + i * cache;
-		slots[i].nonces.count = cache;
-		c->rng.fill(c->rng.ctx, (uint8_t *)&slots[i].nonces.salt, sizeof slots[i].nonces.salt);
-	}
+	u->nonces = entries;
+	u->nonces_each = cache;
 }
 
 void udp_free(struct udp *u)

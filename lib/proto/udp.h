@@ -117,6 +117,8 @@ struct udp {
 	struct udp_config config;
 	struct peers peers;
 	struct own_keys own;
+	struct replay_entry *nonces; /* the caller's table: nonces_each entries for each slot */
+	size_t nonces_each;
 	uint16_t port; /* own, told in key messages */
 	int64_t now, wall; /* ms: monotonic, and since 1970 */
 	int64_t now_us;

@@ -219,13 +219,26 @@ static enum udp_outcome take_native(struct udp *u, struct udp_message *m, struct
 	return udp_take_control(u, m, p, e->c, e->clen, whole);
 }
 
+/* The slot's part of the table, from the first time on that it is needed: most slots never are used. */
+static struct replay_nonces *nonces_of(struct udp *u, struct peer *p)
+{
+	struct replay_nonces *r = &p->nonces;
+
+	if (!r->entries && u->nonces_each > 0) {
+		r->entries = u->nonces + (size_t)(p - u->peers.slots) * u->nonces_each;
+		r->count = u->nonces_each;
+		u->config.rng.fill(u->config.rng.ctx, (uint8_t *)&r->salt, sizeof r->salt);
+	}
+	return r;
+}
+
 static enum udp_outcome take_upstream(struct udp *u, struct udp_message *m, struct peer *p, const struct opening *o,
     const uint8_t *nonce, const struct envelope *e, size_t whole)
 {
 	int64_t until = u->now + u->config.max_age_ms + u->config.skew_ms + 1;
 	enum udp_outcome outcome = UDP_QUIET;
 
-	switch (replay_nonce(&p->nonces, o->d.inner, u->now > 0 ? u->now : 1, until)) {
+	switch (replay_nonce(nonces_of(u, p), o->d.inner, u->now > 0 ? u->now : 1, until)) {
 	case REPLAY_SEEN:
 		p->n.repeated++;
 		return udp_drop(u, m, p, UDP_DROP_REPLAY);

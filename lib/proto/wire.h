@@ -48,6 +48,12 @@ struct wire {
 	int64_t (*deadline)(const struct session *s);
 };
 
+/* Of the wires there are, for those who only count bytes: what leads a record, and what it holds at most. */
+#define V1_PREFIX 1
+#define V1_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES - V1_PREFIX)
+#define RAW_PREFIX 0
+#define RAW_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES)
+
 /* ---- offered by session.c ---- */
 
 #define SESSION_OVERHEAD(w) (4 + (w)->prefix + AEAD_TAGBYTES)

@@ -375,7 +375,7 @@ static bool v1_may_send(const struct session *s)
 
 const struct wire wire_vault1 = {
     .name = "vault1",
-    .prefix = 1,
+    .prefix = V1_PREFIX,
     .body_max = V1_BODYMAX,
     .tells = true,
     .rekey_bytes = V1_REKEY_BYTES,

@@ -21,7 +21,6 @@ enum v1_type {
 	V1_IGNORED = 64, /* from here up unknown types are passed over */
 };
 
-#define V1_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES - 1)
 #define V1_REKEY_BYTES (UINT64_C(1) << 32)
 #define V1_REKEY_RECORDS (UINT64_C(1) << 20)
 

@@ -16,7 +16,6 @@
 
 #include "wire.h"
 
-#define RAW_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES)
 _Static_assert(RAW_BODYMAX == SESSION_RAW_MESSAGEMAX, "a message is a record");
 #define SILENT_MS 500 /* who sends more than a first message by chance has done so by then, or left */
 
@@ -218,7 +217,7 @@ static int64_t raw_deadline(const struct session *s)
 }
 
 #define RAW_MEMBERS \
-	.prefix = 0, .body_max = RAW_BODYMAX, .judged = raw_judged, .odd_frame = raw_odd_frame, .record = raw_record, \
+	.prefix = RAW_PREFIX, .body_max = RAW_BODYMAX, .judged = raw_judged, .odd_frame = raw_odd_frame, .record = raw_record, \
 	.data_prefix = raw_data_prefix, .control = raw_control, .all_said = raw_all_said, .all_heard = raw_all_heard, \
 	.may_send = raw_may_send, .empty_proves = must_prove, .ends_by_fin = raw_ends_by_fin, .tick = raw_tick, .deadline = raw_deadline
 

@@ -5,6 +5,10 @@ Usage: bench.py [--json] [--behaviour] [--behaviour-only]
 
   BENCH_MIB (1024)  size of what is sent         BENCH_ROUNDS (5)  rounds after the warm-up
   BENCH_TOOLS       only these, comma list       BENCH_SETUPS (4)  connections a round
+  BENCH_PARTS       of bulk,both,latency,compress,start; comma list, otherwise all of them. bulk: throughput and
+                    connections; both: both directions at once; compress: --compress, also on a slow link
+  BENCH_PINGS (2000)  messages of each size, for latency
+  BENCH_STARTS (100)  starts of each tool in a round, for start
   BENCH_JSON=1      as --json                    BENCH_BEHAVIOUR=1 as --behaviour; =only: nothing else
   VT_BUILD, VT_BIN  where the programs are
 
@@ -22,11 +26,13 @@ sys.dont_write_bytecode = True
 
 import behaviour  # noqa: E402
 import measure  # noqa: E402
+import parts  # noqa: E402
 import report  # noqa: E402
 from place import MIB, make_place  # noqa: E402
 from proc import Failure, end_all, output_of  # noqa: E402
 from rivals import all_rivals  # noqa: E402
 
+PARTS = ('bulk', *parts.MODULES)
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -46,6 +52,14 @@ def number(name, default, low, high):
     return int(text)
 
 
+def words(name, default, known=None):
+    chosen = [w for w in (os.environ.get(name) or default).split(',') if w]
+    for w in chosen:
+        if known and w not in known:
+            usage_error(f'{name}: {w}: not one of {",".join(known)}')
+    return chosen
+
+
 class Options:
     def __init__(self, argv):
         known = {'--json', '--behaviour', '--behaviour-only'}
@@ -62,12 +76,15 @@ class Options:
         self.mib = number('BENCH_MIB', 32 if self.only else 1024, 1, 1 << 20)
         self.rounds = 0 if self.only else number('BENCH_ROUNDS', 5, 1, 1000)
         self.setups = 0 if self.only else number('BENCH_SETUPS', 4, 0, 1000)
-        self.tools = [t for t in os.environ.get('BENCH_TOOLS', '').split(',') if t]
+        self.parts = [] if self.only else words('BENCH_PARTS', ','.join(PARTS), PARTS)
+        self.pings = number('BENCH_PINGS', 2000, 1, 10 ** 6)
+        self.starts = number('BENCH_STARTS', 100, 1, 10 ** 5)
+        self.tools = words('BENCH_TOOLS', '')
         self.build = os.path.abspath(os.environ.get('VT_BUILD') or os.path.join(ROOT, 'build'))
         self.bin = os.path.abspath(os.environ.get('VT_BIN') or os.path.join(self.build, 'bin'))
 
     def command(self):
-        names = ('MIB', 'ROUNDS', 'SETUPS', 'TOOLS', 'BEHAVIOUR')
+        names = ('MIB', 'ROUNDS', 'SETUPS', 'TOOLS', 'BEHAVIOUR', 'PARTS', 'PINGS', 'STARTS')
         env = [f'BENCH_{n}={shlex.quote(os.environ[f"BENCH_{n}"])}' for n in names if os.environ.get(f'BENCH_{n}')]
         return ' '.join(env + ['make bench'] if len(sys.argv) == 1 else [*env, 'tests/bench/bench.py', *sys.argv[1:]])
 
@@ -159,17 +176,22 @@ def one_round(place, rivals, entries, number_, setups):
 def run_all(options, rivals, missing):
     """The data of the report."""
     before = load()
-    with make_place(options.build, options.bin, options.mib * MIB) as place:
+    bulk = options.rounds and 'bulk' in options.parts
+    with make_place(options.build, options.bin, options.mib * MIB, 3 if 'both' in options.parts else 2) as place:
         try:
             ready = prepare(place, rivals, missing)
+            others = parts.Parts(place, ready, options, say)
             entries = {r.name: {'version': r.version(), 'verify': None, 'file': [], 'pipe': [], 'setup': [],
                                 'failures': []} for r in ready}
-            if options.rounds:
+            if bulk:
                 say(f'verifying {", ".join(r.name for r in ready)}')
                 ready = [r for r in ready if verify(place, r, entries[r.name])]
             for n in range(options.rounds + 1 if options.rounds else 0):
                 say(f'round {n} of {options.rounds}' if n else 'warm-up')
-                one_round(place, ready, entries, n, options.setups)
+                if bulk:
+                    one_round(place, ready, entries, n, options.setups)
+                others.round(n)
+            others.end()
             for r in ready if options.behaviour else []:
                 if has_behaviour(r):
                     say(f'trouble: {r.name}')
@@ -179,15 +201,16 @@ def run_all(options, rivals, missing):
         finally:
             end_all()
     return {'v': 1, 'command': options.command(), 'mib': options.mib, 'rounds': options.rounds, 'where': where,
+            'bulk': bool(bulk), 'pings': options.pings, 'starts': options.starts, 'parts': others.found,
             'setups': options.setups, 'part_mib': part // MIB, 'times': behaviour.TIMES,
             'openssl': output_of(['openssl', 'version']).strip(),
             'machine': {'cpu': cpu_name(), 'cpus': os.cpu_count(), 'kernel': platform.release(), 'load_before': before,
                         'load_after': load()}, 'tools': entries, 'missing': missing}
 
 
-def ours_is_sound(entries):
+def ours_is_sound(data):
     """Nothing lost, nothing failed, by the tools of this project."""
-    for name, e in entries.items():
+    for name, e in data['tools'].items():
         if not name.startswith(('vault-', 'bare-')):
             continue
         runs = e['file'] + e['pipe']
@@ -196,7 +219,10 @@ def ours_is_sound(entries):
         if e['failures'] or not whole or statuses - {'0'} or any(r['lost'] for r in runs):
             say(f'{name}: FAILED: {"; ".join(e["failures"]) or "not all arrived, or a status other than 0"}')
             return False
-    return True
+    bad = parts.failed(data)
+    if bad:
+        say(f'FAILED: {"; ".join(bad)}')
+    return not bad
 
 
 def main():
@@ -211,7 +237,7 @@ def main():
         return 1
     except KeyboardInterrupt:
         return 130
-    report.summarise(data['tools'])
+    data['best_tls'] = report.summarise(data['tools'])
     everyone = all_rivals(options.bin)
     if options.json:
         print(json.dumps(data))
@@ -219,7 +245,7 @@ def main():
         print(report.text(data, {r.name: r.title for r in everyone}, {r.name for r in everyone if r.one_way}))
     if missing:
         say('not measured: ' + ', '.join(missing) + "; 'make bench-deps' installs what Debian has")
-    return 0 if ours_is_sound(data['tools']) else 1
+    return 0 if ours_is_sound(data) else 1
 
 
 if __name__ == '__main__':

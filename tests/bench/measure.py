@@ -35,11 +35,11 @@ def _ends(session):
     return [session.client, session.server, *session.others]
 
 
-def verify(place, rival):
+def verify(place, rival, link=None):
     """Once, into a file: what arrived, and what else the server wrote (its part in the protocol)."""
     sink = place.path('arrived')
     try:
-        with Session(place, rival, 'bulk', sink=sink) as s:
+        with Session(place, rival, 'bulk', sink=sink, link=link) as s:
             with open(sink, 'wb') as out, open(place.file, 'rb') as source:
                 s.start(stdout=out)
                 s.connect(stdin=source)
@@ -83,9 +83,9 @@ def _start_bulk(s, place, kind):
         return begin
 
 
-def bulk(place, rival, kind, other_writes):
-    """One timed transfer. lost is None where nothing counted the bytes without disturbing."""
-    with Session(place, rival, 'bulk', sink='/dev/null') as s:
+def bulk(place, rival, kind, other_writes, link=None):
+    """One timed transfer. link: through the relay, with these options. lost is None where nothing counted the bytes without disturbing."""
+    with Session(place, rival, 'bulk', sink='/dev/null', link=link) as s:
         begin = _start_bulk(s, place, kind)
         ended = wait_all(_ends(s), time_limit(place.size))
         seconds = time.perf_counter() - begin

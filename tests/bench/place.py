@@ -71,10 +71,10 @@ def _fill(place, size):
 
 
 @contextlib.contextmanager
-def make_place(build, bin_dir, size):
-    """The directory with a file of that size. Room is needed twice: what arrives is compared."""
+def make_place(build, bin_dir, size, times=2):
+    """The directory with a file of that size. Room is needed so many times: what arrives is compared."""
     place = Place(build, bin_dir)
-    place.dir = tempfile.mkdtemp(prefix='vault-bench.', dir=_base(2 * size + 64 * MIB))
+    place.dir = tempfile.mkdtemp(prefix='vault-bench.', dir=_base(times * size + 64 * MIB))
     made = False
     try:
         _fill(place, size)

@@ -1,9 +1,13 @@
 """Medians, ratios, tables."""
 import statistics
 
+import parts
+
 MIB = 1 << 20
 # tool: the bare loop that does the same cryptography
 BARE = {'vault-aes': 'bare-aes', 'vault-chacha': 'bare-chacha'}
+
+TLS = ('ncat-ssl', 'socat-ssl', 'socat-ssl-1m', 'stunnel')
 
 
 def summary(values):
@@ -40,8 +44,33 @@ def _compare(entry, base):
     return out
 
 
+def _loses(e):
+    return bool(e['failures']) or (e['verify'] and not e['verify']['whole']) or any(
+        e['summary'][kind]['loss']['lost_in'] for kind in ('file', 'pipe'))
+
+
+def _best_tls(results):
+    """Of those that lose nothing the best in each figure, {figure: its name}."""
+    whole = {name: e for name, e in results.items() if name in TLS and not _loses(e)}
+    out = {}
+    for kind, key, best in (('file', 'mib_s', max), ('file', 'cpu_s_gib', min), ('pipe', 'mib_s', max),
+                            ('pipe', 'cpu_s_gib', min), ('setup', 'process_ms', min)):
+        medians = {name: e['summary'][kind][key]['median'] for name, e in whole.items() if e['summary'][kind][key]}
+        if medians:
+            out[kind if kind == 'setup' else f'{kind}_{key}'] = best(medians, key=medians.get)
+    return out
+
+
+def _compare_tls(e, results, best):
+    out = {}
+    for figure, name in best.items():
+        key = 'process_ms' if figure == 'setup' else figure
+        out[key] = _compare(e, results[name])[key]
+    return out
+
+
 def summarise(results):
-    """Add to each tool's runs what the tables show."""
+    """Add to each tool's runs what the tables show. Returns the best TLS tool for each figure."""
     for name, e in results.items():
         s = e['summary'] = {}
         for kind in ('file', 'pipe'):
@@ -52,9 +81,36 @@ def summarise(results):
             s['vs_nc'] = _compare(e, results['nc'])
         if BARE.get(name) in results:
             s['vs_bare'] = _compare(e, results[BARE[name]])
+    best = _best_tls(results)
+    for e in results.values():
+        e['summary']['vs_tls'] = _compare_tls(e, results, best)
+    return best
 
 
 # ---- text ----
+
+def spread(runs, key, digits):
+    values = [r[key] for r in runs]
+    return f'{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})' if values else '-'
+
+
+def median(runs, key, digits):
+    return f'{statistics.median(r[key] for r in runs):.{digits}f}' if runs else '-'
+
+
+def times(runs, base, key):
+    return _times(ratio(runs, base, key))
+
+
+def complaints(e, *counted):
+    """What failed, and what was counted that should not be there: (key, text)."""
+    out = list(e['failures'])
+    for key, text in counted:
+        worst = max((r[key] for r in e['runs']), default=0)
+        if worst:
+            out.append(f'{text}: {worst}')
+    return '; '.join(dict.fromkeys(out)) or ('all whole' if e['runs'] else '-')
+
 
 def _spread(s, digits):
     if not s:
@@ -98,12 +154,13 @@ def _notes(e):
 def throughput(results, titles, kind):
     rows = []
     for name, e in results.items():
-        s, nc, bare = e['summary'][kind], e['summary'].get('vs_nc', {}), e['summary'].get('vs_bare', {})
+        s = e['summary'][kind]
+        nc, tls, bare = (e['summary'].get(k, {}) for k in ('vs_nc', 'vs_tls', 'vs_bare'))
         row = [titles[name]]
         for key, digits in (('mib_s', 0), ('cpu_s_gib', 2)):
-            row += [_spread(s[key], digits), _times(nc.get(f'{kind}_{key}')), _times(bare.get(f'{kind}_{key}'))]
+            row += [_spread(s[key], digits), *(_times(x.get(f'{kind}_{key}')) for x in (nc, tls, bare))]
         rows.append([*row, ''])
-    return table([kind, 'MiB/s', 'x nc', 'x bare', 'CPU s/GiB', 'x nc', 'x bare', ''], rows)
+    return table([kind, 'MiB/s', 'x nc', 'x TLS', 'x bare', 'CPU s/GiB', 'x nc', 'x TLS', 'x bare', ''], rows)
 
 
 def completeness(results, titles):
@@ -115,9 +172,9 @@ def connection(results, titles, one_way):
     for name, e in results.items():
         s = e['summary']['setup']
         rows.append([titles[name], _spread(s['echo_ms'], 1), _spread(s['process_ms'], 1),
-                     _times(e['summary'].get('vs_nc', {}).get('process_ms')), _spread(s['client_cpu_ms'], 1),
+                     *(_times(e['summary'].get(k, {}).get('process_ms')) for k in ('vs_nc', 'vs_tls')), _spread(s['client_cpu_ms'], 1),
                      'one way, no handshake' if name in one_way else ''])
-    return table(['tool', 'byte back ms', 'whole process ms', 'x nc', 'client CPU ms', ''], rows)
+    return table(['tool', 'byte back ms', 'whole process ms', 'x nc', 'x TLS', 'client CPU ms', ''], rows)
 
 
 CASE_TITLES = {'forged_end': 'FIN put in mid-transfer', 'full_disk': 'standard output is /dev/full',
@@ -162,17 +219,19 @@ def text(data, titles, one_way):
     m = data['machine']
     out.append(f'{m["cpu"]} x {m["cpus"]}, Linux {m["kernel"]}; load {m["load_before"]} before, {m["load_after"]} after')
     out.append(f'command: {data["command"]}')
-    if data['rounds']:
+    if data['bulk']:
         out += [f'{data["mib"]} MiB of random bytes in {data["where"]}; all tools in turn, {data["rounds"]} rounds after '
                 f'a warm-up; {data["setups"]} connections a round', '',
                 'Throughput, median (min-max). file: client <file, server >/dev/null; pipe: cat file | client, server |',
                 'cat >/dev/null. CPU: user + system of all processes of both sides, cats included. x nc, x bare: median',
-                "of the rounds' ratios to nc, and to the bare loop with the same cipher.", '',
+                "of the rounds' ratios to nc, and to the bare loop with the same cipher; x TLS: to the tool with TLS that is best at",
+                f'just that and loses nothing: {", ".join(f"{figure} {titles[name]}" for figure, name in data["best_tls"].items())}.', '',
                 throughput(results, titles, 'file'), '', throughput(results, titles, 'pipe'), '',
                 'What arrived: size and SHA-256 in a run of its own, then the counts of the timed runs:',
                 completeness(results, titles)]
         out += ['', 'Connection: one client process: spawn, connect, handshake, a byte there and back, close, exit.', '',
                 connection(results, titles, one_way)]
+    out += parts.text(data)
     trouble = behaviours(results, titles)
     if trouble:
         out += ['', f'Trouble: exit statuses as measured, {data["times"]} times each. {data["part_mib"]} MiB are to be '

@@ -20,7 +20,6 @@ import platform
 import resource
 import shlex
 import signal
-import statistics
 import sys
 
 sys.dont_write_bytecode = True
@@ -29,20 +28,13 @@ import crowd  # noqa: E402
 import handshakes  # noqa: E402
 import place as places  # noqa: E402
 import report  # noqa: E402
-from bench import ROOT, cpu_name, load, number, say, usage_error  # noqa: E402
+from bench import ROOT, cpu_name, load, number, say, usage_error, words  # noqa: E402
 from place import MIB, make_place  # noqa: E402
 from proc import Failure, end_all  # noqa: E402
+from report import complaints, median, spread, times  # noqa: E402
 
 PARTS = ('handshakes', 'held', 'idle')
 NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'IDLE', 'MESSAGES')
-
-
-def words(name, default, known=None):
-    chosen = [w for w in (os.environ.get(name) or default).split(',') if w]
-    for w in chosen:
-        if known and w not in known:
-            usage_error(f'{name}: {w}: not one of {",".join(known)}')
-    return chosen
 
 
 class Options:
@@ -168,29 +160,6 @@ def run_all(options):
 
 
 # ---- report ----
-
-def spread(runs, key, digits, factor=1):
-    values = [r[key] * factor for r in runs]
-    return f'{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})' if values else '-'
-
-
-def median(runs, key, digits):
-    return f'{statistics.median(r[key] for r in runs):.{digits}f}' if runs else '-'
-
-
-def times(runs, base, key):
-    x = report.ratio(runs, base, key)
-    return '-' if x is None else f'{x:.2f}'
-
-
-def complaints(e, *counted):
-    out = list(e['failures'])
-    for key, text in counted:
-        worst = max((r[key] for r in e['runs']), default=0)
-        if worst:
-            out.append(f'{text}: {worst}')
-    return '; '.join(dict.fromkeys(out)) or ('all whole' if e['runs'] else '-')
-
 
 def handshake_table(data):
     base = data['handshakes'].get('s_server', {'runs': []})['runs']

@@ -16,9 +16,9 @@ class Session:
 
     A server that is started for the connection (inetd) does not exist before connected()."""
 
-    def __init__(self, place, rival, mode, sink=None, faults=None):
+    def __init__(self, place, rival, mode, sink=None, faults=None, link=None):
         self.place, self.rival, self.mode, self.sink = place, rival, mode, sink
-        self.faults = faults
+        self.faults, self.link = faults or [], link or []  # link: options of the relay
         self.env = place.environment()
         self.helpers, self.others = [], []
         self.server = self.client = self.listener = self.relay = None
@@ -42,7 +42,7 @@ class Session:
         port = self._start_server(stdin, stdout)
         for make in self.rival.far(self.place):
             port = self._start_helper(make, port)
-        if self.faults:
+        if self.faults or self.link:
             port = self._start_relay(port)
         for make in self.rival.near(self.place):
             port = self._start_helper(make, port)
@@ -71,7 +71,8 @@ class Session:
     def _start_relay(self, target):
         ready, give = os.pipe()
         argv = [os.path.join(self.place.build, 'tests', 'relay'), '--to', f'127.0.0.1:{target}', '--port-only',
-                '--ready-fd', give, '--report', self.place.path('relay.json'), '--timeout', '20', '--hold', '20']
+                '--ready-fd', give, '--report', self.place.path('relay.json'), '--timeout', '20', '--hold', '20',
+                *self.link]
         for fault in self.faults:
             argv += ['--fault', fault]
         self.relay = Proc(argv, fds=(give,), env=self.env, stderr=self.errors)

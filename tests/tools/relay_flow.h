@@ -260,6 +260,20 @@ static int flow_read(struct flow *f)
 	return 1;
 }
 
+#define PACE_SLACK 20000000u /* ns: being late by less is caught up with */
+
+/* When the next write may be: with a rate, counted from when this one might have been. */
+static uint64_t flow_next(const struct flow *f, const struct shape *shape, size_t done, uint64_t now)
+{
+	uint64_t from = now;
+
+	if (shape->rate == 0)
+		return now + shape->pause;
+	if (shape->pause == 0 && f->not_before <= now && now - f->not_before < PACE_SLACK)
+		from = f->not_before;
+	return from + shape->pause + (uint64_t)done * 1000000000u / shape->rate;
+}
+
 /* Write once. 1 progress, 0 nothing now, -1 the receiver is gone. */
 static int flow_write(struct flow *f, const struct shape *shape, uint64_t now)
 {
@@ -275,9 +289,7 @@ static int flow_write(struct flow *f, const struct shape *shape, uint64_t now)
 	f->sent += (uint64_t)done;
 	if (f->out_at == f->out_len)
 		f->out_at = f->out_len = 0;
-	f->not_before = now + shape->pause;
-	if (shape->rate > 0)
-		f->not_before += (uint64_t)done * 1000000000u / shape->rate;
+	f->not_before = flow_next(f, shape, (size_t)done, now);
 	return 1;
 }
 
