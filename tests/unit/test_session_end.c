@@ -189,8 +189,7 @@ static void test_stop(void)
 		enum error_code code;
 		bool spare;
 	} stops[] = {
-	    {RECEIPT_DONE, 0, ERROR_PEER, false},	     /* enough, but more was sent: that is not delivered */
-	    {RECEIPT_DONE, 0, ERROR_PEER, true},
+	    {RECEIPT_DONE, 0, ERROR_PEER, true},	     /* enough, but more was sent: that is not delivered */
 	    {RECEIPT_CHILD, 0, ERROR_OK, false},	     /* a command that was content */
 	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_PEER, false}, /* it takes no input at all, but some was sent */
 	    {RECEIPT_DONE, STOP_ONE_WAY, ERROR_OK, true},    /* the same, to somebody who does not mind */
@@ -217,12 +216,10 @@ static void test_stop(void)
 			CHECK(!(session_state(&a->s) & SESSION_RECV_APP));
 			b->stay_open = false;
 			pair_run(&p);
-			CHECK_INT(side_code(a), ERROR_OK);
-			CHECK_INT(side_code(b), stops[i].code);
 			CHECK(side_closed(a) && side_closed(b));
-			CHECK_INT(a->got_len, 1000);
-			CHECK(session_peer(&b->s)->stopped);
-			CHECK_INT(session_peer(&b->s)->status, stops[i].status);
+			CHECK(side_code(a) == ERROR_OK && a->got_len == 1000);
+			CHECK_INT(side_code(b), stops[i].code);
+			CHECK(session_peer(&b->s)->stopped && session_peer(&b->s)->status == stops[i].status);
 			pair_free(&p);
 		}
 	}
