@@ -18,7 +18,7 @@ setup() {
 	printf 'good day' >day
 }
 
-NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","program","protocol","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
+NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","program","protocol","psk","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
 KINDS='["cpu","input","network","output","pace","peer_input","peer_output"]'
 
 # stats FILE [N]: the first (or Nth) line with figures.
