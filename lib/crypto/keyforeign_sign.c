@@ -1,5 +1,6 @@
 /* keyforeign: public keys of signify and minisign, which are the same but for what their comments say. */
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #define ID_BYTES 8
 #define BODY_BYTES (2 + ID_BYTES + KEY_BYTES)
 #define ID_DIGITS (2 * ID_BYTES)
+#define ID_DIGITS_LEAST 12 /* shorter words are rather words */
 
 /* minisign shows the id as a number, lowest byte first. */
 static void id_text(char out[ID_DIGITS + 1], const uint8_t id[ID_BYTES])
@@ -18,27 +20,40 @@ static void id_text(char out[ID_DIGITS + 1], const uint8_t id[ID_BYTES])
 		snprintf(out + 2 * i, 3, "%02X", id[ID_BYTES - 1 - i]);
 }
 
-/* The last word of ${comment}, if it is an id; else one made of the key. */
-static void id_find(uint8_t id[ID_BYTES], const char *comment, const struct key *k)
+/* The last word of ${comment} as an id, if it can be one. minisign leaves zeros in front away. */
+static bool id_named(uint8_t id[ID_BYTES], const char *comment)
 {
 	const char *word = strrchr(comment, ' ');
-	uint8_t number[ID_BYTES], hash[32];
-	size_t n;
+	char padded[ID_DIGITS + 1] = "0000000000000000";
+	uint8_t number[ID_BYTES];
+	size_t n, len;
 
 	word = word ? word + 1 : comment;
-	if (strlen(word) == ID_DIGITS && sodium_hex2bin(number, ID_BYTES, word, ID_DIGITS, NULL, &n, NULL) == 0 &&
-	    n == ID_BYTES) {
-		for (int i = 0; i < ID_BYTES; i++)
-			id[i] = number[ID_BYTES - 1 - i];
+	len = strlen(word);
+	if (len < ID_DIGITS_LEAST || len > ID_DIGITS)
+		return false;
+	memcpy(padded + ID_DIGITS - len, word, len);
+	if (sodium_hex2bin(number, ID_BYTES, padded, ID_DIGITS, NULL, &n, NULL) || n != ID_BYTES)
+		return false;
+	for (int i = 0; i < ID_BYTES; i++)
+		id[i] = number[ID_BYTES - 1 - i];
+	return true;
+}
+
+/* The id in ${comment}; else one made of the key. */
+static void id_find(uint8_t id[ID_BYTES], const char *comment, const struct key *k)
+{
+	uint8_t hash[32];
+
+	if (id_named(id, comment))
 		return;
-	}
 	crypto_generichash(hash, sizeof(hash), k->bytes, KEY_BYTES, NULL, 0);
 	memcpy(id, hash, ID_BYTES);
 }
 
 int keyforeign_sign_parse(struct key *k, char *comment, const char *text, size_t len)
 {
-	uint8_t body[BODY_BYTES];
+	uint8_t body[BODY_BYTES], named[ID_BYTES];
 	const char *newline = memchr(text, '\n', len);
 	char id[ID_DIGITS + 1];
 	size_t n, skip = strlen(COMMENT), notelen = 0;
@@ -62,7 +77,7 @@ int keyforeign_sign_parse(struct key *k, char *comment, const char *text, size_t
 	memcpy(k->bytes, body + 2 + ID_BYTES, KEY_BYTES);
 	id_text(id, body + 2);
 	n = strlen(comment);
-	if (n < ID_DIGITS || strcmp(comment + n - ID_DIGITS, id) != 0)
+	if (!id_named(named, comment) || memcmp(named, body + 2, ID_BYTES) != 0)
 		snprintf(comment + n, KEYFOREIGN_COMMENT_MAX - n, "%s%s", n ? " " : "", id);
 	return KEYFOREIGN_OK;
 }
@@ -79,7 +94,7 @@ int keyforeign_sign_format(char out[KEYFOREIGN_TEXT_MAX], enum key_format format
 	sodium_bin2base64(text, sizeof(text), body, sizeof(body), sodium_base64_VARIANT_ORIGINAL);
 	id_text(id, body + 2);
 	if (format == FORMAT_MINISIGN)
-		snprintf(out, KEYFOREIGN_TEXT_MAX, COMMENT "minisign public key %s\n%s\n", id, text);
+		snprintf(out, KEYFOREIGN_TEXT_MAX, COMMENT "minisign public key %s\n%s\n", id + strspn(id, "0"), text);
 	else
 		snprintf(out, KEYFOREIGN_TEXT_MAX, COMMENT "%s\n%s\n", comment[0] ? comment : "vault-tools public key", text);
 	return KEYFOREIGN_OK;
