@@ -13,7 +13,7 @@ export VT_SLOW=${VT_SLOW:-1}
 export VT_WRAP=${VT_WRAP:-}
 export VT_SOAK=${VT_SOAK:-}
 SHARED=${SHARED:-../shared}
-JOBS=${VT_JOBS:-5}
+JOBS=${VT_JOBS:-7}
 [ -n "$VT_WRAP" ] && JOBS=2
 
 kinds="$*"
