@@ -52,7 +52,7 @@ struct wire {
 #define V1_PREFIX 1
 #define V1_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES - V1_PREFIX)
 #define RAW_PREFIX 0
-#define RAW_BODYMAX (NOISE_MAXMSG - AEAD_TAGBYTES)
+#define RAW_BODYMAX SESSION_RAW_MESSAGEMAX
 
 /* ---- offered by session.c ---- */
 

@@ -16,7 +16,6 @@
 
 #include "wire.h"
 
-_Static_assert(RAW_BODYMAX == SESSION_RAW_MESSAGEMAX, "a message is a record");
 #define SILENT_MS 500 /* who sends more than a first message by chance has done so by then, or left */
 
 /* The side that said the last handshake message must let it arrive alone. */

@@ -79,7 +79,7 @@ static void test_limit(void)
 {
 	for (size_t piece = 1; piece < 40; piece++) {
 		limit = 3;
-		CHECK_STR(run(FRAMING_LINES, "one\nfour\n\ntwo\nthree", 21, piece), "[one]LARGE[][two]LARGE");
+		CHECK_STR(run(FRAMING_LINES, "one\nfour\n\ntwo\nthree", 19, piece), "[one]LARGE[][two]LARGE");
 		CHECK_STR(run(FRAMING_NUL, "four\0one", 8, piece), "LARGE[one]");
 		CHECK_STR(run(FRAMING_U32, "\0\0\0\4four\0\0\0\3one\0\0\0\11nine", 23, piece), "LARGE[one]LARGECUT");
 		limit = 0;
