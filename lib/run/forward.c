@@ -94,7 +94,7 @@ static int open_target(const struct service *v, struct dial_target *t, const str
 	if (to->is_unix && !path)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "%s lies outside of --chroot %s", to->host, v->o->root);
 	if (path)
-		memmove(at.host, at.host + (path - to->host), strlen(path) + 1);
+		memcpy(at.host, path, strlen(path) + 1);
 	if (dial_target_open(t, v->loop, &at, o, ms > 0 ? clock_ms() + ms : -1, e) < 0)
 		return -1;
 	/* The sandbox of a listener that strangers can reach is not widened for that. */
