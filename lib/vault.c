@@ -10,6 +10,15 @@
 
 #define MISSING 8
 
+/* The flags of both sides are handed over as they are. */
+_Static_assert((int)VAULT_UP == (int)IFACE_UP && (int)VAULT_RUNNING == (int)IFACE_RUNNING &&
+    (int)VAULT_LOOPBACK == (int)IFACE_LOOPBACK && (int)VAULT_POINT_TO_POINT == (int)IFACE_POINT_TO_POINT &&
+    (int)VAULT_MULTICAST == (int)IFACE_MULTICAST && (int)VAULT_BROADCAST == (int)IFACE_BROADCAST,
+    "flags of an interface");
+_Static_assert((int)VAULT_TEMPORARY == (int)ADDRESS_TEMPORARY && (int)VAULT_DEPRECATED == (int)ADDRESS_DEPRECATED &&
+    (int)VAULT_TENTATIVE == (int)ADDRESS_TENTATIVE && (int)VAULT_DUPLICATE == (int)ADDRESS_DUPLICATE,
+    "flags of an address");
+
 struct snapshot {
 	struct vault_interfaces public; /* first */
 	struct ifaces all;
