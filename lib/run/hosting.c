@@ -7,6 +7,7 @@
 #include "announce.h"
 #include "log.h"
 #include "privileges.h"
+#include "protocol.h"
 
 static int get_listeners(struct hosting *h, struct socket_listeners *l, struct error *e)
 {
@@ -38,6 +39,12 @@ int hosting_open(struct hosting *h, struct ev_loop *loop, const struct listener_
 	return 0;
 }
 
+void hosting_libraries(const struct hosting *h)
+{
+	protocol_prepare(h->o->allowed, h->o->allowed_count);
+	noise_protocol_prepare(&h->o->raw_protocol);
+}
+
 int hosting_settle(struct hosting *h, struct socket_listeners *l, struct error *e)
 {
 	char stamp[LOG_STAMP_MAX];
@@ -45,6 +52,8 @@ int hosting_settle(struct hosting *h, struct socket_listeners *l, struct error *
 	/* These read the system's random numbers and its time zone, once. */
 	json_object_seed(0);
 	log_stamp(stamp);
+	if (h->o->root)
+		hosting_libraries(h); /* there they would not be found */
 	if (privileges_drop(h->o->user, h->o->root, e) < 0)
 		return -1;
 	privileges_rooted(l->unix_path, h->o->root);
