@@ -294,8 +294,16 @@ static int confine(const struct listener *l, struct error *e)
 		needs.append = l->enrol.path;
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
-	hosting_libraries(&l->hosting);
 	return stream_confine(&l->stream, needs, e);
+}
+
+/* What nobody who waits for us to listen need wait for. */
+static int complete(struct listener *l, struct error *e)
+{
+	if (stream_config(&l->stream, &l->server.config, e) < 0)
+		return -1;
+	hosting_load(&l->hosting);
+	return confine(l, e);
 }
 
 static int announce(struct listener *l, const char *here, struct error *e)
@@ -310,13 +318,12 @@ static int announce(struct listener *l, const char *here, struct error *e)
 	return o->ready_fd >= 0 ? announce_ready(o, at, e) : 0;
 }
 
-/* It listens already: whoever waits for that need not wait for libraries and sandbox, unless there
- * may be none for want of a sandbox. */
+/* It listens already, and says so, unless it may end for want of a sandbox. */
 static int finish(struct listener *l, const char *here, struct error *e)
 {
 	if (l->o->stream.sandbox == SANDBOX_REQUIRE)
-		return confine(l, e) < 0 ? -1 : announce(l, here, e);
-	return announce(l, here, e) < 0 ? -1 : confine(l, e);
+		return complete(l, e) < 0 ? -1 : announce(l, here, e);
+	return announce(l, here, e) < 0 ? -1 : complete(l, e);
 }
 
 static int setup(struct listener *l, struct error *e)
@@ -332,7 +339,7 @@ static int setup(struct listener *l, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;

@@ -246,7 +246,7 @@ static int confine(struct service *v, struct error *e)
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
 		v->kind->confine(v, &needs);
-	hosting_libraries(&v->hosting);
+	hosting_load(&v->hosting);
 	return stream_confine(&v->stream, needs, e);
 }
 
