@@ -1,6 +1,5 @@
 #include "hosting.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "activation.h"
@@ -43,9 +42,7 @@ void hosting_load(const struct hosting *h)
 {
 	char stamp[LOG_STAMP_MAX];
 
-	/* These read the system's random numbers and its time zone, once. */
-	json_object_seed(0);
-	log_stamp(stamp);
+	log_stamp(stamp); /* reads the system's time zone, once */
 	protocol_prepare(h->o->allowed, h->o->allowed_count);
 	noise_protocol_prepare(&h->o->raw_protocol);
 }
