@@ -62,7 +62,8 @@ static size_t keyfile_room(const struct stat *st)
 {
 	bool known = S_ISREG(st->st_mode) && st->st_size > 0 && st->st_size <= KEYFILE_MAX - GROWTH;
 
-	return known ? (size_t)st->st_size + GROWTH : KEYFILE_MAX;
+	/* (Guarded memory ends where a page does: it is aligned if its size is.) */
+	return known ? ((size_t)st->st_size + GROWTH) & ~(size_t)7 : KEYFILE_MAX;
 }
 
 static struct keyfile_content *keyfile_content(int fd, const char *path, const struct stat *st, struct error *e)
