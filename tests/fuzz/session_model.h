@@ -65,7 +65,7 @@ static void begin(struct session *s, int i, unsigned wishes, enum mode mode)
 	    .software = "fuzz",
 	    .compress = wishes & 1,
 	    .messages = wishes & 2,
-	    .level = 1,
+	    .level = SQUASH_ANY_LEVEL,
 	    .take_nothing = mode == MODE_TAKE_NOTHING,
 	    .send_nothing = mode == MODE_SEND_NOTHING,
 	    .probe = mode == MODE_PROBE && i == 0,
@@ -215,7 +215,7 @@ static void record_squashed(const uint8_t *body, size_t n)
 
 	if (!fits(sizeof(packed)))
 		return;
-	if (squash_piece(&m.squash, 1, body, n, packed, sizeof(packed), &len) < 0)
+	if (squash_piece(&m.squash, 1 + (int)(n & 1), body, n, packed, sizeof(packed), &len) != 0)
 		return;
 	record(V1_ZDATA, packed, len);
 	memcpy(m.sent + m.sent_len, body, n);

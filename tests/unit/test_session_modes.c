@@ -28,6 +28,32 @@ static void test_compression(void)
 	}
 }
 
+/* What shrinks goes in pieces larger than a record; where it stops to shrink, one piece takes several records. */
+static void test_large_pieces(void)
+{
+	static uint8_t mixed[4 * SQUASH_PLAIN];
+
+	for (size_t i = 0; i < 2 * SQUASH_PLAIN; i++)
+		mixed[i] = (uint8_t)(i * 7 + i / 1000);
+	randombytes_buf_deterministic(mixed + 2 * SQUASH_PLAIN, 2 * SQUASH_PLAIN, (const uint8_t[randombytes_SEEDBYTES]){8});
+	for (size_t size = SQUASH_PLAIN; size <= sizeof(mixed); size += SQUASH_PLAIN) {
+		struct pair p;
+
+		pair_init(&p, "XX");
+		side_input(&p.side[0], mixed, size);
+		p.side[0].config.compress = p.side[1].config.compress = true;
+		p.side[0].config.level = SQUASH_ANY_LEVEL;
+		p.side[0].out_cap = p.side[1].in_cap = SESSION_BIGBUF;
+		pair_start(&p);
+		pair_run(&p);
+		check_complete(&p);
+		/* A first piece of a record; 256 KiB each; then records of what does not shrink. */
+		CHECK(p.side[0].s.messages_sent <= 2 + size / SQUASH_PLAIN + (size > 2 * SQUASH_PLAIN ? 9 : 0));
+		CHECK(p.side[0].cable.tail < 60000 + (size > 2 * SQUASH_PLAIN ? size - 2 * SQUASH_PLAIN : 0));
+		pair_free(&p);
+	}
+}
+
 /* Message boundaries survive, also of messages longer than a record. */
 static void test_messages(void)
 {
@@ -245,6 +271,7 @@ int main(void)
 		return 1;
 	whole_data();
 	RUN(test_compression);
+	RUN(test_large_pieces);
 	RUN(test_messages);
 	RUN(test_compressed_messages);
 	RUN(test_no_message_before_ready);
