@@ -166,7 +166,7 @@ static void test_gauge(void)
 {
 	struct squash_gauge g = {0};
 	int64_t now = 1000;
-	int level = 1;
+	int level = 2;
 
 	CHECK_INT(squash_gauge_level(&g), 1);
 	CHECK_INT(after(&g, &now, 1000, false), 1); /* the bottom */
