@@ -79,7 +79,7 @@ static bool squashing(const struct session *s)
 	return s->compress && s->squash_buf && squash_wanted(&s->squash);
 }
 
-static size_t body_room(const struct session *s, size_t used)
+size_t session_body_room(const struct session *s, size_t used)
 {
 	size_t room = session_room(s), overhead = SESSION_OVERHEAD(s->wire);
 
@@ -92,7 +92,7 @@ static size_t body_room(const struct session *s, size_t used)
 /* Better to wait for the transport than to cut a small record off the end of a busy buffer. */
 static bool room_worth_it(const struct session *s)
 {
-	size_t body = body_room(s, 0), most = s->out_cap / 2;
+	size_t body = session_body_room(s, 0), most = s->out_cap / 2;
 
 	return body > 0 && (body >= s->wire->body_max || body >= most || s->out_tail == 0);
 }
@@ -108,20 +108,6 @@ bool session_can_send(const struct session *s)
 	    room_worth_it(s);
 }
 
-/*
- * Larger pieces compress faster. One that turns out too large for a record goes on in the next, but nobody
- * could tell two messages from one then.
- */
-static size_t squash_window(const struct session *s)
-{
-	size_t one = body_room(s, 0), room = session_room(s), most;
-
-	if (one == 0 || s->messages || !squash_shrinks(&s->squash))
-		return squash_fits(one);
-	most = squash_fits(room - (room / s->wire->body_max + 1) * SESSION_OVERHEAD(s->wire));
-	return most < SQUASH_PLAIN ? most : SQUASH_PLAIN;
-}
-
 int session_send_app_iov(struct session *s, struct iovec *iov, int max)
 {
 	size_t used = 0, overhead = SESSION_OVERHEAD(s->wire);
@@ -131,13 +117,13 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max)
 		return 0;
 	if (squashing(s)) {
 		iov[0].iov_base = s->squash_buf;
-		iov[0].iov_len = squash_window(s);
+		iov[0].iov_len = session_squash_window(s);
 		return iov[0].iov_len > 0 ? 1 : 0;
 	}
 	if (squash_pause(&s->squash) > 0 && (uint32_t)max > squash_pause(&s->squash))
 		max = (int)squash_pause(&s->squash);
 	while (count < max) {
-		size_t body = body_room(s, used);
+		size_t body = session_body_room(s, used);
 
 		/* Only the first window may be a short one: records at full size cost least. */
 		if (body == 0 || (count > 0 && body < s->wire->body_max))
@@ -169,40 +155,6 @@ static void seal_windows(struct session *s, size_t n, bool part)
 	}
 }
 
-/* The level for a piece of ${n} bytes. Only one for which there was no end of input tells what the bottleneck is. */
-static int squash_level(struct session *s, size_t n)
-{
-	if (s->config->level != SQUASH_ANY_LEVEL)
-		return s->config->level;
-	if (n >= squash_window(s))
-		squash_gauge_note(&s->squash.gauge, s->out_head < s->out_tail, s->now);
-	return squash_gauge_level(&s->squash.gauge);
-}
-
-static void seal_squashed(struct session *s, size_t n)
-{
-	int level = squash_level(s, n), rc;
-	bool first = true;
-
-	do {
-		uint8_t *at = s->out + s->out_tail + 4, *body = at + s->wire->prefix;
-		size_t room = body_room(s, 0), len = 0;
-
-		rc = first ? squash_piece(&s->squash, level, s->squash_buf, n, body, room, &len)
-			   : squash_rest(&s->squash, body, room, &len);
-		if (rc < 0) {
-			session_fail(s, CLOSE_PROTOCOL, ERROR_IO, BLAME_LOCAL, "compression failed");
-			return;
-		}
-		s->wire->data_prefix(s, at, DATA_SQUASHED);
-		if (session_seal(s, s->wire->prefix + len) < 0)
-			return;
-		s->messages_sent++;
-		first = false;
-	} while (rc > 0);
-	s->sent += n;
-}
-
 /* Part of a message: not compressed. */
 static void seal_part(struct session *s, size_t n)
 {
@@ -218,7 +170,7 @@ static void send_ack(struct session *s, size_t n, bool part)
 		if (part)
 			seal_part(s, n);
 		else
-			seal_squashed(s, n);
+			session_seal_squashed(s, n);
 	} else {
 		squash_passed(&s->squash, (n + s->wire->body_max - 1) / s->wire->body_max);
 		seal_windows(s, n, part);

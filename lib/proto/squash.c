@@ -86,7 +86,7 @@ static int set_level(struct squash *z, int level, ZSTD_outBuffer *ob)
 static int put(struct squash *z, ZSTD_outBuffer *ob, size_t *outlen)
 {
 	ZSTD_inBuffer ib = {z->in, z->left, 0};
-	size_t waits = ZSTD_compressStream2(z->ctx, ob, &ib, ZSTD_e_flush);
+	size_t waits = ZSTD_compressStream2(z->ctx, ob, &ib, z->last ? ZSTD_e_end : ZSTD_e_flush);
 
 	if (ZSTD_isError(waits))
 		return -1;
@@ -98,11 +98,12 @@ static int put(struct squash *z, ZSTD_outBuffer *ob, size_t *outlen)
 	if (waits != 0 || z->left > 0)
 		return ob->pos > 0 ? 1 : -1;
 	z->in = NULL;
+	z->open = !z->last;
 	judge(z);
 	return 0;
 }
 
-int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+static int begin_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
     size_t *outlen)
 {
 	ZSTD_outBuffer ob = {out, cap, 0};
@@ -113,6 +114,20 @@ int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8
 	z->left = z->n = n;
 	z->put = 0;
 	return put(z, &ob, outlen);
+}
+
+int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen)
+{
+	z->last = false;
+	return begin_piece(z, level, in, n, out, cap, outlen);
+}
+
+int squash_last_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen)
+{
+	z->last = true;
+	return begin_piece(z, level, in, n, out, cap, outlen);
 }
 
 int squash_rest(struct squash *z, uint8_t *out, size_t cap, size_t *outlen)
@@ -179,6 +194,7 @@ int unsquash_piece(struct unsquash *z, const uint8_t *in, size_t n, uint8_t *out
 void squash_free(struct squash *z)
 {
 	ZSTD_freeCCtx(z->ctx);
+	ZSTD_freeCCtx(z->beside.ctx);
 	*z = (struct squash){0};
 }
 

@@ -19,21 +19,38 @@
 /* Which level, where none is named: see squash_gauge.c. */
 struct squash_gauge {
 	uint8_t rung;	 /* of the ladder of levels */
-	uint8_t patience; /* intervals to wait before a step down; 0 is 1 */
+	uint8_t patience; /* intervals to wait before a step up; 0 is 1 */
 	uint8_t waited;
-	bool rose;	 /* the last step was up */
+	bool fell;	 /* the last step was down */
 	uint32_t pieces, stuck; /* in the interval under way */
 	int64_t since;
+};
+
+/* Somebody who compresses beside us, at the same time. */
+struct squash_aide {
+	/* Have ${work} done. */
+	void (*start)(struct squash_aide *a, void (*work)(void *arg), void *arg);
+	/* Come back when it is done. */
+	void (*finish)(struct squash_aide *a);
+};
+
+/* What it is at. */
+struct squash_beside {
+	void *ctx; /* ZSTD_CCtx, NULL until used; owned */
+	const uint8_t *in;
+	uint8_t *out;
+	size_t left; /* bytes of the piece; when it is done, of what came out; 0 if that failed */
 };
 
 struct squash {
 	void *ctx; /* ZSTD_CCtx, NULL until used; owned */
 	int level; /* of the frame under way, or to come */
-	bool open; /* is one? */
+	bool open, last; /* is one? and is it to end with this piece? */
 	const uint8_t *in; /* what is left of the piece under way: the caller's */
 	size_t left, n, put; /* bytes: of it, of the whole piece, that came out */
 	bool shrinks; /* the last piece did */
 	struct squash_gauge gauge;
+	struct squash_beside beside;
 	/* giving up on data that does not shrink: */
 	uint32_t skip;	/* pieces still to pass uncompressed */
 	uint32_t backoff;
@@ -64,8 +81,22 @@ bool squash_shrinks(const struct squash *z);
  * than before ends the frame, which costs what is remembered of it. */
 int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
     size_t *outlen) __attribute__((warn_unused_result));
+/* The same for the last piece of a frame. */
+int squash_last_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen) __attribute__((warn_unused_result));
 /* What did not fit, with ${in} still as it was; as squash_piece(). */
 int squash_rest(struct squash *z, uint8_t *out, size_t cap, size_t *outlen) __attribute__((warn_unused_result));
+
+/* Two pieces at a time: room for both, and for what becomes of the second. */
+#define SQUASH_BOUND (SQUASH_PLAIN + SQUASH_PLAIN / 128)
+#define SQUASH_PAIR (2 * SQUASH_PLAIN + SQUASH_BOUND)
+
+/* Have ${aide} compress ${n} bytes, at most SQUASH_PLAIN, as a frame of its own into ${out} (SQUASH_BOUND bytes),
+ * while the piece before it, the last one of its frame, is compressed here. 0 or -1. */
+int squash_beside(struct squash *z, struct squash_aide *aide, int level, const uint8_t *in, size_t n, uint8_t *out)
+    __attribute__((warn_unused_result));
+/* After ${aide} has finished: the next of what came out, as squash_rest(). */
+int squash_beside_rest(struct squash *z, uint8_t *out, size_t cap, size_t *outlen) __attribute__((warn_unused_result));
 
 /* A level that is none: the gauge's. */
 #define SQUASH_ANY_LEVEL 0

@@ -18,27 +18,27 @@ int squash_gauge_level(const struct squash_gauge *g)
 	return levels[g->rung];
 }
 
+/* Where neither of two levels is right, it stays at the lower one, longer each time. */
 static void step_up(struct squash_gauge *g)
 {
-	g->waited = 0;
-	if (g->rung + 1U == sizeof levels)
+	if (g->rung + 1U == sizeof levels || ++g->waited < g->patience)
 		return;
 	g->rung++;
-	g->rose = true;
-}
-
-/* Where neither of two levels is right, it stays at the upper one, longer each time. */
-static void step_down(struct squash_gauge *g)
-{
-	if (g->rung == 0 || ++g->waited < g->patience)
-		return;
-	g->rung--;
 	g->waited = 0;
-	if (!g->rose)
+	if (!g->fell)
 		g->patience = 1;
 	else if (g->patience < PATIENCE_MOST)
 		g->patience = g->patience == 0 ? 2 : (uint8_t)(g->patience * 2);
-	g->rose = false;
+	g->fell = false;
+}
+
+static void step_down(struct squash_gauge *g)
+{
+	g->waited = 0;
+	if (g->rung == 0)
+		return;
+	g->rung--;
+	g->fell = true;
 }
 
 void squash_gauge_note(struct squash_gauge *g, bool stuck, int64_t now)

@@ -313,7 +313,10 @@ static int setup(struct listener *l, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0)
+		return -1;
+	stream_pair_up(&l->stream);
+	if (stream_config(&l->stream, &srv->config, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
