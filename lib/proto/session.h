@@ -221,6 +221,7 @@ struct session {
 	int64_t ping_at;
 	int64_t rtt_ms;	   /* -1 until measured */
 	uint32_t keepalive; /* milliseconds agreed, 0 = none */
+	uint64_t squashed_from, squashed_to; /* bytes that went out compressed, before and after */
 	uint64_t messages_sent, messages_received; /* without agreed boundaries: records of data */
 };
 

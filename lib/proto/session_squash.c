@@ -39,6 +39,7 @@ static int seal_body(struct session *s, size_t len)
 	if (session_seal(s, s->wire->prefix + len) < 0)
 		return -1;
 	s->messages_sent++;
+	s->squashed_to += len;
 	return 0;
 }
 
@@ -96,6 +97,8 @@ void session_seal_squashed(struct session *s, size_t n)
 {
 	int level = level_for(s, n);
 
-	if ((n > SQUASH_PLAIN ? seal_pair(s, level, n) : seal_piece(s, level, n, false)) == 0)
-		s->sent += n;
+	if ((n > SQUASH_PLAIN ? seal_pair(s, level, n) : seal_piece(s, level, n, false)) < 0)
+		return;
+	s->sent += n;
+	s->squashed_from += n;
 }
