@@ -24,6 +24,7 @@
 /* ---- what an input starts from: sessions behind a handshake, made once ---- */
 
 struct start {
+	struct session_config config; /* its own: sessions begun later have others */
 	bool made;
 	struct session session;
 	struct noise_cipher tx, rx; /* of the peer */
@@ -118,6 +119,8 @@ static struct start *prepare(unsigned which)
 	} else if (victim == 1)
 		ends[0].tx.n = 0; /* its OPEN is thrown away */
 	st->session = ends[victim];
+	st->config = *ends[victim].config;
+	st->session.config = &st->config;
 	st->tx = ends[!victim].tx;
 	st->rx = ends[!victim].rx;
 	MUST(st->session.phase == PHASE_RUN && st->session.out_tail <= sizeof(st->out));
