@@ -16,7 +16,6 @@
 #define MESSAGE_MS 30000
 #define KEEPALIVE_MS 15000
 #define RAW_IDLE_MS 300000 /* where no keep-alive finds the dead */
-#define LEVEL_DEFAULT 3
 #define LEVEL_MAX 19
 #define MAX_MESSAGE_MOST (16 * 1024 * 1024) /* a message is held in memory until all of it is there */
 #define ARGS_CREDENTIAL "vault-tools.identity"
@@ -37,7 +36,7 @@ void stream_args_init(struct stream_args *s)
 	s->stream.handshake_ms = HANDSHAKE_MS;
 	s->stream.message_ms = MESSAGE_MS;
 	s->stream.keepalive_ms = KEEPALIVE_MS;
-	s->stream.level = LEVEL_DEFAULT;
+	s->stream.level = SQUASH_ANY_LEVEL;
 	s->stream.software = "vault-tools " COMMON_VERSION;
 }
 
@@ -51,7 +50,7 @@ static int take_protocol(struct stream_args *s, const struct common_args *a)
 
 static int take_compress(struct stream_args *s, const struct common_args *a)
 {
-	int64_t level = LEVEL_DEFAULT;
+	int64_t level = SQUASH_ANY_LEVEL;
 
 	if (a->value && common_opt_int(a, &level, 1, LEVEL_MAX))
 		return COMMON_USAGE;

@@ -79,7 +79,8 @@ enum {
 	"      --send-only             only send; nothing is taken from the peer\n" \
 	"      --recv-only             only receive; nothing is read from standard input\n" \
 	"  -o, --output FILE           write what is received to FILE, which appears only when complete\n" \
-	"      --compress[=LEVEL]      compress with zstd if the peer agrees (level 1 to 19, default 3)\n" \
+	"      --compress[=LEVEL]      compress with zstd if the peer agrees (level 1 to 19;\n" \
+	"                              without one it follows the link, from 1 to 6)\n" \
 	"      --rate-limit BYTES      send at most so many bytes a second (K, M, G)\n" \
 	"      --max-message-size N    of --framing and --wire vault-tcp: refuse longer messages (default 64K)\n" \
 	"      --progress              show progress even where it would not be by default\n" \

@@ -100,8 +100,14 @@ delivered() {
 	head -c 300000 /dev/urandom >noise
 	cat noise noise >twice
 	head -c 2000 noise >little
+	# What shrinks, what does not any more, and what does again: pieces of all sizes.
+	{ seq 200000 && cat noise && seq 200000 300000; } >text
 	for role in i r; do
+		job compress-text $role --compress '--compress --send text --recv got15' text
 		job compress $role --compress '--compress --send twice --recv got1 --record-size 30000' twice
+		job compress-frames $role --compress '--compress --squash-frame 3 --send twice --recv got12 --record-size 7000' twice
+		job compress-cut $role --compress '--compress --squash-cut 100 --send twice --recv got13 --record-size 250000' twice
+		job compress-bytes $role --compress=1 '--compress --squash-frame 1 --squash-cut 1 --send little --recv got14 --record-size 500' text
 		job compress-here $role --compress '--send twice --recv got2' twice
 		job compress-there $role '' '--compress --send twice --recv got3' twice
 		job rekey $role '' '--rekey-every 3 --send twice --recv got4 --record-size 5000' twice
@@ -115,14 +121,18 @@ delivered() {
 	done
 	play
 	every '.status == 0 and .peer_status == 0 and .err == ""'
-	every '.id != "compress/i" and .id != "compress/r" or .report.records.zdata > 0'
-	every '(.id | test("^compress-")) and .report.records.zdata != null | not'
+	every '(.id | test("^compress(/|-(frames|cut|bytes|text)/)") | not) or (.report.records.zdata > 0 and .report.frames > 0)'
+	every '(.id | test("^compress-(here|there)/")) and .report.records.zdata != null | not'
 	every '(.id | startswith("pings/") | not) or .report.records.ping > 0' # we show that we live as often as it asked for
 	jq -r '[.id, .out] | @tsv' results | while read -r role out; do
-		case $role in bytes/* | dribble/* | pings/*) cmp little "$out" ;; *) cmp twice "$out" ;; esac
+		case $role in bytes/* | compress-bytes/* | dribble/* | pings/*) cmp little "$out" ;; compress-text/*) cmp text "$out" ;; *) cmp twice "$out" ;; esac
 	done
 	cmp got1 twice
 	cmp got8 little
+	cmp got12 twice
+	cmp got13 twice
+	cmp got14 text
+	cmp got15 text
 }
 
 @test "one-way peers, and an answer that comes after the end of the question" {

@@ -18,7 +18,7 @@ setup() {
 	printf 'good day' >day
 }
 
-NAMES='["bytes_confirmed","bytes_received","bytes_sent","event","level","message","messages_received","messages_sent","peer","peer_key","program","protocol","psk","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
+NAMES='["bytes_confirmed","bytes_received","bytes_sent","compressed_from","compressed_to","event","level","message","messages_received","messages_sent","peer","peer_key","program","protocol","psk","rtt_ms","status","time","uptime_seconds","v","verdict","waits"]'
 KINDS='["cpu","input","network","output","pace","peer_input","peer_output"]'
 
 # stats FILE [N]: the first (or Nth) line with figures.
@@ -93,11 +93,35 @@ pair() {
 	CLIENT_STDIN=letters client --stats=json --compress -r "$SERVER_KEY" "$PWD/sock"
 	expect_status 0 vault-connect client.err
 	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	jq -es '.[0].compressed_from == .[0].bytes_sent and .[0].compressed_to > 1000 and .[0].compressed_to < 0.6 * .[0].bytes_sent and
+		.[1].compressed_from == 0 and .[1].compressed_to == 0' client.err "$LISTEN_ERR"
 	jq -es --argjson n "$(size_of letters)" '.[0].bytes_sent == $n and .[1].bytes_received == $n and .[0].bytes_confirmed == $n and
 		.[0].messages_sent == .[1].messages_received' client.err "$LISTEN_ERR"
 	CLIENT_STDIN=letters pair --stats=json --wire vault-tcp --protocol XX --quiet -- --stats=json --wire vault-tcp --protocol XX --quiet
 	jq -es --argjson n "$(size_of letters)" '.[0].bytes_sent == $n and .[1].bytes_received == $n and .[0].bytes_confirmed == $n and
 		.[0].messages_sent == .[1].messages_received' client.err "$LISTEN_ERR"
+}
+
+@test "--compress: what is said to have shrunk is what the network carries; other levels; what does not shrink" {
+	local level before after=1000000000
+	cat "$ROOT"/lib/*/*.[ch] "$ROOT"/man/* >up
+	head -c 3000000 /dev/urandom >noise
+	for level in --compress=1 --compress=3 --compress=9; do
+		CLIENT_STDIN=up pair $level -o got -- --stats=json $level
+		cmp up got
+		before=$after after=$(jq .compressed_to client.err)
+		jq -e --argjson n "$(size_of up)" '.bytes_confirmed == $n and .compressed_from == $n and .compressed_to < $n / 2' client.err
+		((after < before)) # the level that is named is the one that is used
+	done
+	CLIENT_STDIN=up pair --compress -o got -- --stats --compress
+	cmp up got
+	grep -qE "^vault-connect: compressed_from $(size_of up), compressed_to [1-9]" client.err
+	CLIENT_STDIN=noise pair --compress -o got -- --stats=json --compress
+	cmp noise got
+	jq -e '.bytes_confirmed == 3000000 and .compressed_from < 600000 and .compressed_to < 1.02 * .compressed_from' client.err
+	CLIENT_STDIN=up pair -o got -- --stats --compress
+	cmp up got
+	[ "$(grep -c compressed_ client.err)" = 0 ]
 }
 
 # ---- SIGUSR1 ----

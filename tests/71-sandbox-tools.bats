@@ -92,6 +92,30 @@ new_calls='open|openat|openat2|creat|socket|connect|bind|listen|execve|execveat|
 	done
 }
 
+tasks_of() { find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l; }
+has_tasks() { [ "$(tasks_of "$1")" = "$2" ]; }
+
+@test "the second thread of --compress begins inside, and is as confined as the first" {
+	need_sandbox
+	[ -n "$(filters_of self)" ] || skip "NOT TESTED: this kernel does not count filters"
+	[ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || skip "NOT TESTED: one processor only"
+	local status
+	seq 1000000 >up
+	hold in
+	LISTEN_STDIN=in LISTEN_STDOUT=got serve --sandbox=require --compress
+	CLIENT_STDIN=up start_client --sandbox=require --compress -r "$SERVER_KEY" "$AT"
+	eventually 20 has_tasks "$CLIENT_PID" 2
+	eventually 20 cmp -s up got
+	for status in "/proc/$CLIENT_PID/task"/*/status; do grep -E '^(NoNewPrivs|Seccomp|Seccomp_filters|SigBlk):' "$status"; done >all
+	assert_equal "$(grep -v SigBlk all | sort | uniq -c | awk '{ print $1 }' | sort -u)" 2
+	assert_equal "$(grep -c 'Seccomp:[[:space:]]*2' all)" 2
+	assert_equal "$(tasks_of "$LISTEN_PID")" 1 # it has nothing to compress
+	release in
+	ended "$CLIENT_PID" 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	cmp up got
+}
+
 @test "strace: -o opens nothing and gives the file its name; a key is remembered before the session" {
 	need_sandbox
 	need_strace

@@ -359,6 +359,7 @@ int session_start(struct session *s, const struct session_config *config, struct
 	s->throwaway = config->throwaway;
 	s->squash_buf = config->squash_buf;
 	s->unsquash_buf = config->unsquash_buf;
+	s->aide = config->aide;
 	s->wire = config->wire;
 	s->in = in;
 	s->in_cap = in_cap;
@@ -411,6 +412,7 @@ void session_lend_squash(struct session *s, uint8_t *squash_buf, uint8_t *unsqua
 {
 	s->squash_buf = squash_buf;
 	s->unsquash_buf = unsquash_buf;
+	s->aide = NULL;
 }
 
 void session_free(struct session *s)

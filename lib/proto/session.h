@@ -105,6 +105,7 @@ struct session_config {
 	uint64_t rekey_bytes, rekey_records; /* 0 = the wire's own limits */
 	/* Compression only: SQUASH_PLAIN bytes each, or NULL. */
 	uint8_t *squash_buf, *unsquash_buf;
+	struct squash_aide *aide; /* or NULL; with it squash_buf has SQUASH_PAIR bytes */
 	const struct rng *rng;
 };
 
@@ -182,6 +183,7 @@ struct session {
 	bool remembered;	 /* responder: the peer's key is authorized from now on */
 	bool throwaway;		 /* our static key is made for this run */
 	uint8_t *squash_buf, *unsquash_buf;
+	struct squash_aide *aide;
 	struct squash squash;
 	struct unsquash unsquash;
 
@@ -219,6 +221,7 @@ struct session {
 	int64_t ping_at;
 	int64_t rtt_ms;	   /* -1 until measured */
 	uint32_t keepalive; /* milliseconds agreed, 0 = none */
+	uint64_t squashed_from, squashed_to; /* bytes that went out compressed, before and after */
 	uint64_t messages_sent, messages_received; /* without agreed boundaries: records of data */
 };
 

@@ -79,7 +79,7 @@ static bool squashing(const struct session *s)
 	return s->compress && s->squash_buf && squash_wanted(&s->squash);
 }
 
-static size_t body_room(const struct session *s, size_t used)
+size_t session_body_room(const struct session *s, size_t used)
 {
 	size_t room = session_room(s), overhead = SESSION_OVERHEAD(s->wire);
 
@@ -92,7 +92,7 @@ static size_t body_room(const struct session *s, size_t used)
 /* Better to wait for the transport than to cut a small record off the end of a busy buffer. */
 static bool room_worth_it(const struct session *s)
 {
-	size_t body = body_room(s, 0), most = s->out_cap / 2;
+	size_t body = session_body_room(s, 0), most = s->out_cap / 2;
 
 	return body > 0 && (body >= s->wire->body_max || body >= most || s->out_tail == 0);
 }
@@ -117,13 +117,13 @@ int session_send_app_iov(struct session *s, struct iovec *iov, int max)
 		return 0;
 	if (squashing(s)) {
 		iov[0].iov_base = s->squash_buf;
-		iov[0].iov_len = squash_fits(body_room(s, 0));
+		iov[0].iov_len = session_squash_window(s);
 		return iov[0].iov_len > 0 ? 1 : 0;
 	}
 	if (squash_pause(&s->squash) > 0 && (uint32_t)max > squash_pause(&s->squash))
 		max = (int)squash_pause(&s->squash);
 	while (count < max) {
-		size_t body = body_room(s, used);
+		size_t body = session_body_room(s, used);
 
 		/* Only the first window may be a short one: records at full size cost least. */
 		if (body == 0 || (count > 0 && body < s->wire->body_max))
@@ -155,25 +155,11 @@ static void seal_windows(struct session *s, size_t n, bool part)
 	}
 }
 
-static void seal_squashed(struct session *s, size_t n, bool part)
+/* Part of a message: not compressed. */
+static void seal_part(struct session *s, size_t n)
 {
-	uint8_t *at = s->out + s->out_tail + 4, *body = at + s->wire->prefix;
-	size_t len = 0;
-
-	if (part) {
-		memcpy(body, s->squash_buf, n);
-		seal_windows(s, n, part);
-		return;
-	}
-	if (squash_piece(&s->squash, s->config->level, s->squash_buf, n, body, body_room(s, 0), &len) < 0) {
-		session_fail(s, CLOSE_PROTOCOL, ERROR_IO, BLAME_LOCAL, "compression failed");
-		return;
-	}
-	s->wire->data_prefix(s, at, DATA_SQUASHED);
-	if (session_seal(s, s->wire->prefix + len) == 0) {
-		s->sent += n;
-		s->messages_sent++;
-	}
+	memcpy(s->out + s->out_tail + 4 + s->wire->prefix, s->squash_buf, n);
+	seal_windows(s, n, true);
 }
 
 static void send_ack(struct session *s, size_t n, bool part)
@@ -181,7 +167,10 @@ static void send_ack(struct session *s, size_t n, bool part)
 	if (n == 0)
 		return;
 	if (squashing(s)) {
-		seal_squashed(s, n, part);
+		if (part)
+			seal_part(s, n);
+		else
+			session_seal_squashed(s, n);
 	} else {
 		squash_passed(&s->squash, (n + s->wire->body_max - 1) / s->wire->body_max);
 		seal_windows(s, n, part);

@@ -35,10 +35,16 @@ void squash_passed(struct squash *z, size_t pieces)
 	z->skip -= pieces < z->skip ? (uint32_t)pieces : z->skip;
 }
 
-/* Remember how it went: each failure in a row doubles the pause, a success ends it. */
-static void judge(struct squash *z, size_t n, size_t outlen)
+bool squash_shrinks(const struct squash *z)
 {
-	if (outlen * 100 <= n * WORTH_PERCENT || n < 256) {
+	return z->shrinks;
+}
+
+/* Remember how it went: each failure in a row doubles the pause, a success ends it. */
+static void judge(struct squash *z)
+{
+	z->shrinks = z->put * 100 <= z->n * WORTH_PERCENT;
+	if (z->shrinks || z->n < 256) {
 		z->backoff = 0;
 		return;
 	}
@@ -48,38 +54,87 @@ static void judge(struct squash *z, size_t n, size_t outlen)
 	z->skip = z->backoff;
 }
 
-static int prepare(struct squash *z, int level)
+static int prepare(struct squash *z)
 {
-	ZSTD_CCtx *c = z->ctx;
+	ZSTD_CCtx *c = ZSTD_createCCtx();
 
-	if (c)
-		return 0;
-	c = ZSTD_createCCtx();
 	if (!c)
 		return -1;
 	z->ctx = c;
-	if (ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level)) ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, SQUASH_WINDOWLOG)) ||
+	if (ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, SQUASH_WINDOWLOG)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 0)))
 		return -1;
 	return 0;
 }
 
+/* A frame keeps the level that it was begun with. */
+static int set_level(struct squash *z, int level, ZSTD_outBuffer *ob)
+{
+	ZSTD_inBuffer none = {NULL, 0, 0};
+
+	if (z->ctx && z->level == level)
+		return 0;
+	if (!z->ctx && prepare(z) < 0)
+		return -1;
+	if (z->open && ZSTD_compressStream2(z->ctx, ob, &none, ZSTD_e_end) != 0)
+		return -1;
+	z->open = false;
+	z->level = level;
+	return ZSTD_isError(ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_compressionLevel, level)) ? -1 : 0;
+}
+
+static int put(struct squash *z, ZSTD_outBuffer *ob, size_t *outlen)
+{
+	ZSTD_inBuffer ib = {z->in, z->left, 0};
+	size_t waits = ZSTD_compressStream2(z->ctx, ob, &ib, z->last ? ZSTD_e_end : ZSTD_e_flush);
+
+	if (ZSTD_isError(waits))
+		return -1;
+	z->open = true;
+	z->in += ib.pos;
+	z->left -= ib.pos;
+	z->put += ob->pos;
+	*outlen = ob->pos;
+	if (waits != 0 || z->left > 0)
+		return ob->pos > 0 ? 1 : -1;
+	z->in = NULL;
+	z->open = !z->last;
+	judge(z);
+	return 0;
+}
+
+static int begin_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen)
+{
+	ZSTD_outBuffer ob = {out, cap, 0};
+
+	if (set_level(z, level, &ob) < 0)
+		return -1;
+	z->in = in;
+	z->left = z->n = n;
+	z->put = 0;
+	return put(z, &ob, outlen);
+}
+
 int squash_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
     size_t *outlen)
 {
-	ZSTD_inBuffer ib = {in, n, 0};
-	ZSTD_outBuffer ob = {out, cap, 0};
-	size_t left;
+	z->last = false;
+	return begin_piece(z, level, in, n, out, cap, outlen);
+}
 
-	if (prepare(z, level) < 0)
-		return -1;
-	left = ZSTD_compressStream2(z->ctx, &ob, &ib, ZSTD_e_flush);
-	if (ZSTD_isError(left) || left != 0 || ib.pos != n)
-		return -1;
-	*outlen = ob.pos;
-	judge(z, n, ob.pos);
-	return 0;
+int squash_last_piece(struct squash *z, int level, const uint8_t *in, size_t n, uint8_t *out, size_t cap,
+    size_t *outlen)
+{
+	z->last = true;
+	return begin_piece(z, level, in, n, out, cap, outlen);
+}
+
+int squash_rest(struct squash *z, uint8_t *out, size_t cap, size_t *outlen)
+{
+	ZSTD_outBuffer ob = {out, cap, 0};
+
+	return put(z, &ob, outlen);
 }
 
 static int prepare_open(struct unsquash *z)
@@ -139,6 +194,7 @@ int unsquash_piece(struct unsquash *z, const uint8_t *in, size_t n, uint8_t *out
 void squash_free(struct squash *z)
 {
 	ZSTD_freeCCtx(z->ctx);
+	ZSTD_freeCCtx(z->beside.ctx);
 	*z = (struct squash){0};
 }
 

@@ -60,6 +60,13 @@ struct wire {
 
 /* Bytes free behind out_tail. */
 size_t session_room(const struct session *s);
+
+/* How much of it the body of a record can have, behind ${used} bytes more. */
+size_t session_body_room(const struct session *s, size_t used);
+
+/* Compressed: how much can be taken into squash_buf now; seal ${n} bytes of it. */
+size_t session_squash_window(const struct session *s);
+void session_seal_squashed(struct session *s, size_t n);
 /* Seal a record of ${n} plaintext bytes that stand at out + out_tail + 4. -1 after session_fail(). */
 int session_seal(struct session *s, size_t n);
 /* Queue raw bytes (handshake). -1 (nothing queued) if there is no room. */

@@ -349,6 +349,7 @@ int client_run(struct client_options *o)
 		goto fail;
 	if (stream_open(&c.stream, c.loop, &o->stream, o->probe, &e) < 0)
 		goto fail;
+	stream_pair_up(&c.stream);
 	o->socket.interrupted = interrupted;
 	o->socket.owner = &c;
 	signals_start(&c.signals, c.loop, on_signal, &c);

@@ -300,6 +300,7 @@ static int confine(const struct listener *l, struct error *e)
 /* What nobody who waits for us to listen need wait for. */
 static int complete(struct listener *l, struct error *e)
 {
+	stream_pair_up(&l->stream);
 	if (stream_config(&l->stream, &l->server.config, e) < 0)
 		return -1;
 	hosting_load(&l->hosting);

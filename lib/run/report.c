@@ -42,11 +42,12 @@ void report_json(const struct report *r)
 	const struct session *s = &r->conn->session;
 	char key[KEYTEXT_MAX], stamp[LOG_STAMP_MAX], *line;
 	double rtt = conn_rtt_ms(r->conn);
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:o, s:s?, s:o, s:o, s:s?, s:o}", "v", 1,
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:o, s:s?, s:o, s:o, s:s?, s:o}", "v", 1,
 	    "time", log_stamp(stamp), "program", log_program(), "level", "info", "event", "stats", "message", "figures of the session",
 	    "bytes_sent", (json_int_t)s->sent, "bytes_received", (json_int_t)s->delivered,
 	    "bytes_confirmed", (json_int_t)s->confirmed, "messages_sent", (json_int_t)s->messages_sent,
-	    "messages_received", (json_int_t)s->messages_received, "uptime_seconds", (double)r->uptime_ms / 1000,
+	    "messages_received", (json_int_t)s->messages_received, "compressed_from", (json_int_t)s->squashed_from,
+	    "compressed_to", (json_int_t)s->squashed_to, "uptime_seconds", (double)r->uptime_ms / 1000,
 	    "protocol", s->protocol.name, "peer", jsontext(r->conn->peer), "peer_key", has_key(r->conn) ? peer_key(r->conn, key) : NULL,
 	    "rtt_ms", rtt > 0 ? json_real(rtt) : json_null(), "waits", waits_json(r->waits),
 	    "verdict", report_verdict(r->conn, r->waits), "status", r->status >= 0 ? json_integer(r->status) : json_null());
@@ -72,6 +73,9 @@ void report_text(const struct report *r)
 	    (unsigned long long)s->messages_received, (double)r->uptime_ms / 1000);
 	log_info(0, "protocol %s, peer %s, peer_key %s%s, rtt_ms %.3f", s->protocol.name, r->conn->peer, peer_key(r->conn, key),
 	    pskfile_said(said, &s->peer), conn_rtt_ms(r->conn));
+	if (s->squashed_from > 0)
+		log_info(0, "compressed_from %llu, compressed_to %llu", (unsigned long long)s->squashed_from,
+		    (unsigned long long)s->squashed_to);
 	for (int i = 0; i < WAITS_COUNT; i++)
 		n += (size_t)snprintf(line + n, sizeof line - n, "%s%s %.0f%%", i == 0 ? "" : ", ",
 		    waits_name((enum waits_for)i), 100 * waits_share(r->waits, (enum waits_for)i));

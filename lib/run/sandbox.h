@@ -66,6 +66,7 @@ struct sandbox_needs {
 	const char *removal;   /* a file that is removed, or NULL */
 	const char *removal_too; /* another one */
 	bool commands;	       /* a helper runs them (spawner.h), and hands over their pipes */
+	bool aide;	       /* a thread (aide.h) */
 	bool again;	       /* sandbox_enter() will be called once more, with less */
 };
 

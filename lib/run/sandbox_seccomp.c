@@ -206,6 +206,16 @@ static const struct guarded resolving_if[] = {
     {SYS_fcntl, {{LOW(1), EXACTLY, F_DUPFD_CLOEXEC}}},
 };
 
+/* A thread. */
+static const int aiding[] = {SYS_set_robust_list,
+#ifdef SYS_rseq
+    SYS_rseq,
+#endif
+};
+static const struct guarded aiding_if[] = {
+    {SYS_clone, {{LOW(0), CLONE_THREAD, CLONE_THREAD}}},
+};
+
 /* Taking away more. */
 static const int entering[] = {SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule,
     SYS_landlock_restrict_self};
@@ -323,6 +333,10 @@ static void put_needs(struct program *p, const struct sandbox_needs *needs)
 	if (needs->resolve) {
 		ALLOW(p, resolving);
 		ALLOW_IF(p, resolving_if);
+	}
+	if (needs->aide) {
+		ALLOW(p, aiding);
+		ALLOW_IF(p, aiding_if);
 	}
 	if (needs->again) {
 		ALLOW(p, entering);

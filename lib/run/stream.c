@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aide.h"
 #include "clock.h"
 #include "crypto/keytext.h"
 #include "crypto/library.h"
@@ -39,6 +40,12 @@ static int load_identity(struct stream *st, struct session_config *config, struc
 		config->identity = st->identity_public;
 	}
 	return 0;
+}
+
+void stream_pair_up(struct stream *st)
+{
+	if (st->options->compress)
+		st->aide = aide_new();
 }
 
 int stream_config(struct stream *st, struct session_config *config, struct error *e)
@@ -78,6 +85,8 @@ int stream_config(struct stream *st, struct session_config *config, struct error
 	config->level = o->level;
 	config->squash_buf = st->squash_bufs;
 	config->unsquash_buf = st->squash_bufs + SQUASH_PLAIN;
+	if (st->aide)
+		aide_join(st->aide, config);
 	return 0;
 }
 
@@ -151,6 +160,7 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 	if (st->options->log_json || st->options->stats == REPORT_JSON)
 		log_stamp(stamp); /* reads the system's time zone, once */
 	library_no_more();
+	needs.aide = st->aide != NULL;
 	needs.directory = stdstreams_directory(st->stdio);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }
@@ -333,6 +343,7 @@ void stream_close(struct stream *st)
 	stream_drop(st);
 	ignore_usr1(st);
 	stdstreams_close(st->stdio);
+	aide_free(st->aide);
 	if (st->squash_bufs)
 		secret_wipe(st->squash_bufs, 2 * SQUASH_PLAIN);
 	free(st->squash_bufs);

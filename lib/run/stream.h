@@ -68,6 +68,7 @@ struct stream {
 	struct waits waits;
 	int64_t began;
 	uint8_t *squash_bufs;
+	struct aide *aide;
 	/* own key material, as the session wants it */
 	uint8_t *static_secret; /* guarded memory */
 	uint8_t static_public[32];
@@ -79,6 +80,8 @@ int stream_open(struct stream *st, struct ev_loop *loop, const struct stream_opt
 
 /* Fill in what options say about sessions; wire, role and protocol are left to the caller. */
 int stream_config(struct stream *st, struct session_config *config, struct error *e);
+/* For one session at a time, before stream_config() and stream_confine(): have compression use two processors. */
+void stream_pair_up(struct stream *st);
 
 /* Enter the sandbox, or its last and smallest form: ${needs} is what else the caller needs, the
  * output is added. 0 or -1, see sandbox_enter(). */

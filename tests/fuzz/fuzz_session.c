@@ -114,7 +114,9 @@ static void check(void)
 	const struct error *e = session_error(&s);
 
 	MUST(!(state & SESSION_CLOSED) || state == SESSION_CLOSED);
-	MUST(m.code == ERROR_OK || e->code == m.code);
+	/* The first error stays; only a command's status gives way to a failure, see session_fail(). */
+	MUST(m.code == ERROR_OK || e->code == m.code ||
+	    (m.code == ERROR_PEER && s.peer.status == RECEIPT_CHILD && s.peer.detail != 0 && s.failed));
 	MUST((e->code == ERROR_OK) == (e->text[0] == '\0'));
 	m.code = e->code;
 	MUST(s.in_head <= s.in_tail && s.in_tail <= s.in_cap);

@@ -24,6 +24,7 @@
 /* ---- what an input starts from: sessions behind a handshake, made once ---- */
 
 struct start {
+	struct session_config config; /* its own: sessions begun later have others */
 	bool made;
 	struct session session;
 	struct noise_cipher tx, rx; /* of the peer */
@@ -65,7 +66,7 @@ static void begin(struct session *s, int i, unsigned wishes, enum mode mode)
 	    .software = "fuzz",
 	    .compress = wishes & 1,
 	    .messages = wishes & 2,
-	    .level = 1,
+	    .level = SQUASH_ANY_LEVEL,
 	    .take_nothing = mode == MODE_TAKE_NOTHING,
 	    .send_nothing = mode == MODE_SEND_NOTHING,
 	    .probe = mode == MODE_PROBE && i == 0,
@@ -118,6 +119,8 @@ static struct start *prepare(unsigned which)
 	} else if (victim == 1)
 		ends[0].tx.n = 0; /* its OPEN is thrown away */
 	st->session = ends[victim];
+	st->config = *ends[victim].config;
+	st->session.config = &st->config;
 	st->tx = ends[!victim].tx;
 	st->rx = ends[!victim].rx;
 	MUST(st->session.phase == PHASE_RUN && st->session.out_tail <= sizeof(st->out));
@@ -215,7 +218,7 @@ static void record_squashed(const uint8_t *body, size_t n)
 
 	if (!fits(sizeof(packed)))
 		return;
-	if (squash_piece(&m.squash, 1, body, n, packed, sizeof(packed), &len) < 0)
+	if (squash_piece(&m.squash, 1 + (int)(n & 1), body, n, packed, sizeof(packed), &len) != 0)
 		return;
 	record(V1_ZDATA, packed, len);
 	memcpy(m.sent + m.sent_len, body, n);

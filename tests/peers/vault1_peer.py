@@ -54,7 +54,7 @@ def options_of(args):
     source, sink = open_ends(args)
     receipt = tuple(int(x) for x in args.receipt.split(",")) if args.receipt else (0, 0)
     return Options(
-        source=source, sink=sink, compress=args.compress, messages=args.messages or args.units, units=args.units, probe=args.probe,
+        source=source, sink=sink, compress=args.compress, squash_frame=args.squash_frame, squash_cut=args.squash_cut, messages=args.messages or args.units, units=args.units, probe=args.probe,
         send_only=args.send_only, recv_only=args.recv_only, rekey_every=args.rekey_every,
         extra_type=args.extra_type, record_size=args.record_size, ping_every=args.ping_every,
         timeout=args.timeout, stop_after=args.stop_after, receipt=receipt,
@@ -65,8 +65,9 @@ def options_of(args):
 def describe(session):
     peer = {k if isinstance(k, str) else repr(k): v.hex() if isinstance(v, bytes) else v
             for k, v in (session.peer_map or {}).items()}
+    frames = session.unsquash.frames if session.unsquash else 0
     return {
-        "bytes_sent": session.sent, "bytes_received": session.received, "protocol": session.keyed.name,
+        "frames": frames, "bytes_sent": session.sent, "bytes_received": session.received, "protocol": session.keyed.name,
         "peer_key": to_text("vx1", session.keyed.remote) if session.keyed.remote else None,
         "peer_map": peer, "receipt": session.receipt_got, "stop": session.stop_got,
         "stop_written": session.stop_written,
@@ -145,6 +146,8 @@ def add_common(p):
     add("--recv", default="-", metavar="FILE", help="'-' standard output, 'none' nowhere")
     add("--json", nargs="?", const="-", metavar="FILE", help="report to standard error, or append to FILE")
     add("--compress", action="store_true")
+    add("--squash-frame", type=int, default=0, metavar="PIECES", help="to a frame of zstd, each of another level; 0: one frame")
+    add("--squash-cut", type=int, default=65518, metavar="BYTES", help="longest body of compressed data; more goes on in the next")
     add("--messages", action="store_true", help="offer or agree to message framing")
     add("--units", action="store_true", help="the same; what is sent and received is a file of u32 units")
     add("--probe", action="store_true")

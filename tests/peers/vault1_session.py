@@ -11,6 +11,7 @@ import zstandard
 
 import units
 from vault1_keys import identity_fits
+from vault1_squash import Squash, Unsquash
 from vault1_wire import (BODY_MAX, CLOSE, DATA, EOF, NAMES, OPEN, PART, PING, PONG, READY, RECEIPT,
                          REKEY, REKEY_BYTES, REKEY_RECORDS, STOP, ZDATA, Framer, PeerError)
 
@@ -28,6 +29,7 @@ class Options:
     def __init__(self, **given):
         self.source = self.sink = None  # file descriptors, or None
         self.compress = self.probe = self.messages = False
+        self.squash_frame, self.squash_cut = 0, BODY_MAX  # see Squash
         self.units = False  # source and sink are u32 units, each of them a message
         self.send_only = self.recv_only = False
         self.rekey_every = 0
@@ -111,8 +113,8 @@ class Session:
     def data(self, plain):
         self.sent += len(plain)
         if self.squash:
-            self.record(ZDATA, self.squash.compress(plain) +
-                        self.squash.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+            for body in self.squash.bodies(plain):
+                self.record(ZDATA, body)
         else:
             self.record(DATA, plain)
 
@@ -182,9 +184,7 @@ class Session:
         if got.get("p"):
             self.o.source = None
         if self.agreed("z", self.o.compress):
-            parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=20)
-            self.squash = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-            self.unsquash = zstandard.ZstdDecompressor(max_window_size=1 << 20).decompressobj()
+            self.squash, self.unsquash = Squash(self.o.squash_frame, self.o.squash_cut), Unsquash()
         if not self.initiator:
             self.greet()
         elif (got.get("z") and not self.o.compress) or (got.get("f") and not self.o.messages):

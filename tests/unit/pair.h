@@ -183,9 +183,9 @@ static inline int side_start(struct pair *p, int i)
 
 	a->in = need(a->in_cap);
 	a->out = need(a->out_cap);
-	a->squash = need(2 * SQUASH_PLAIN);
-	a->config.squash_buf = a->squash;
-	a->config.unsquash_buf = a->squash + SQUASH_PLAIN;
+	a->squash = need(SQUASH_PLAIN + (a->config.aide ? SQUASH_PAIR : SQUASH_PLAIN));
+	a->config.unsquash_buf = a->squash;
+	a->config.squash_buf = a->squash + SQUASH_PLAIN;
 	return session_start(&a->s, &a->config, &a->desk, a->in, a->in_cap, a->out, a->out_cap, p->now);
 }
 

@@ -28,6 +28,83 @@ static void test_compression(void)
 	}
 }
 
+/* An aide that works when it is asked, or at the last moment. */
+struct slow_aide {
+	struct squash_aide base;
+	bool late;
+	void (*work)(void *arg);
+	void *arg;
+	unsigned asked;
+};
+
+static void aide_start(struct squash_aide *base, void (*work)(void *arg), void *arg)
+{
+	struct slow_aide *a = (struct slow_aide *)base;
+
+	a->asked++;
+	a->work = a->late ? work : NULL;
+	a->arg = arg;
+	if (!a->late)
+		work(arg);
+}
+
+static void aide_finish(struct squash_aide *base)
+{
+	struct slow_aide *a = (struct slow_aide *)base;
+
+	if (a->work)
+		a->work(a->arg);
+}
+
+/*
+ * What shrinks goes in pieces larger than a record, and two at a time with an aide; where it stops to shrink, one
+ * piece takes several records. From the last ${noise} bytes of ${size} on it does not.
+ */
+static void try_large_pieces(size_t size, size_t noise, struct slow_aide *aide, bool messages)
+{
+	static uint8_t mixed[8 * SQUASH_PLAIN];
+	size_t text = size - noise;
+	struct pair p;
+
+	for (size_t i = 0; i < text; i++)
+		mixed[i] = (uint8_t)(i * 7 + i / 1000);
+	randombytes_buf_deterministic(mixed + text, noise, (const uint8_t[randombytes_SEEDBYTES]){8});
+	pair_init(&p, "XX");
+	side_input(&p.side[0], mixed, size);
+	p.side[0].config.compress = p.side[1].config.compress = true;
+	p.side[0].config.messages = p.side[1].config.messages = messages;
+	p.side[0].config.level = SQUASH_ANY_LEVEL;
+	p.side[0].out_cap = p.side[1].in_cap = SESSION_BIGBUF;
+	p.side[0].config.aide = aide ? &aide->base : NULL;
+	pair_start(&p);
+	pair_run(&p);
+	check_complete(&p);
+	CHECK(p.side[0].cable.tail < 80000 + noise + noise / 50);
+	CHECK(p.side[0].s.squashed_from >= text && p.side[0].s.squashed_to < p.side[0].s.squashed_from);
+	if (messages)
+		CHECK(p.side[0].s.messages_sent >= size / 65536); /* one record each */
+	else /* (A first piece of a record; two that may take five each; then records of what does not shrink.) */
+		CHECK(p.side[0].s.messages_sent <= 2 + size / SQUASH_PLAIN + (noise > 0 ? 10 + noise / 65000 : 0));
+	pair_free(&p);
+}
+
+static void test_large_pieces(void)
+{
+	static const size_t half[] = {0, 1, SQUASH_PLAIN / 2, 2 * SQUASH_PLAIN};
+	struct slow_aide now = {.base = {aide_start, aide_finish}}, late = {.base = now.base, .late = true};
+
+	for (size_t i = 0; i < sizeof(half) / sizeof(half[0]); i++) {
+		for (size_t size = 3 * SQUASH_PLAIN; size <= 6 * SQUASH_PLAIN; size += SQUASH_PLAIN / 2 + 1) {
+			try_large_pieces(size, half[i], NULL, false);
+			try_large_pieces(size, half[i], &now, false);
+			try_large_pieces(size, half[i], &late, false);
+		}
+	}
+	CHECK(now.asked > 20 && late.asked == now.asked);
+	try_large_pieces(3 * SQUASH_PLAIN, 0, &now, true);
+	CHECK_INT(now.asked, late.asked);
+}
+
 /* Message boundaries survive, also of messages longer than a record. */
 static void test_messages(void)
 {
@@ -245,6 +322,7 @@ int main(void)
 		return 1;
 	whole_data();
 	RUN(test_compression);
+	RUN(test_large_pieces);
 	RUN(test_messages);
 	RUN(test_compressed_messages);
 	RUN(test_no_message_before_ready);

@@ -70,14 +70,138 @@ static void test_stream(void)
 	unsquash_free(&u);
 }
 
-/* No room: an error, not half a piece. */
-static void test_no_room(void)
+/* What does not fit comes with the next calls, and may be read in any cut. */
+static void test_rest(void)
 {
-	struct squash z = {0};
-	size_t len = 0;
+	for (size_t cap = 65; cap <= BODY; cap = cap * 2 + 1) {
+		struct squash z = {0};
+		struct unsquash u = {0};
+		const char *why;
+		size_t all = 0, len, back, got = 0;
+		int rc;
 
-	CHECK_INT(squash_piece(&z, 3, noise, 5000, packed, 4000, &len), -1);
+		rc = squash_piece(&z, 1, noise, sizeof(noise), packed, cap, &len);
+		for (; rc == 1; rc = squash_rest(&z, packed + all, cap, &len)) {
+			CHECK(len > 0 && len <= cap && !squash_shrinks(&z));
+			all += len;
+		}
+		CHECK_INT(rc, 0);
+		all += len;
+		CHECK(all > sizeof(noise) && all < sizeof(noise) + 200);
+		for (size_t at = 0; at < all; at += len) {
+			len = cap < all - at ? cap : all - at;
+			CHECK_INT(unsquash_piece(&u, packed + at, len, plain, SQUASH_PLAIN, &back, &why), 0);
+			CHECK(got + back <= sizeof(noise));
+			CHECK_MEM(plain, noise + got, back);
+			got += back;
+		}
+		CHECK_INT(got, sizeof(noise));
+		squash_free(&z);
+		unsquash_free(&u);
+	}
+}
+
+/* Another level is another frame in the same stream, at any piece; what is named stays one frame. */
+static void test_levels(void)
+{
+	static uint8_t out[SQUASH_PLAIN];
+	struct squash z = {0};
+	struct unsquash u = {0};
+	const char *why;
+	size_t len, back, got = 0, all = 0, frames = 0;
+
+	CHECK(there_and_back(&z, &u, 1, noise, 5000, BODY) > 5000);
+	CHECK(there_and_back(&z, &u, 1, noise, 5000, BODY) < 200);
+	CHECK(there_and_back(&z, &u, 2, noise, 5000, BODY) > 5000);
+	CHECK(there_and_back(&z, &u, 2, noise, 5000, BODY) < 200);
+	for (int i = 0; i < 40; i++)
+		there_and_back(&z, &u, 1 + i * 7 % 19, (i & 1 ? noise : text) + i, (size_t)i * 1000, BODY);
 	squash_free(&z);
+	unsquash_free(&u);
+	/* Byte by byte. */
+	for (size_t i = 0; i < 6; i++, all += len)
+		CHECK_INT(squash_piece(&z, (int)(i / 2 + 1), noise + 500 * i, 500, packed + all, BODY, &len), 0);
+	for (size_t at = 0; at < all; at++, got += back) {
+		frames += all - at >= 4 && memcmp(packed + at, "\x28\xb5\x2f\xfd", 4) == 0;
+		CHECK_INT(unsquash_piece(&u, packed + at, 1, out + got, sizeof(out) - got, &back, &why), 0);
+	}
+	CHECK_INT(got, 3000);
+	CHECK_MEM(out, noise, 3000);
+	CHECK_INT(frames, 3);
+	squash_free(&z);
+	unsquash_free(&u);
+}
+
+/* A wrong byte where one frame ends and the next begins: an error, or nothing that was not sent. */
+static void test_wrong_between_frames(void)
+{
+	size_t first = 0, len = 0, back;
+	unsigned refused = 0;
+
+	for (size_t bad = 0; bad < 16; bad++) {
+		struct squash z = {0};
+		struct unsquash u = {0};
+		const char *why;
+
+		CHECK_INT(squash_piece(&z, 1, noise, 100, packed, BODY, &first), 0);
+		CHECK_INT(squash_piece(&z, 2, text, 4000, packed + first, BODY, &len), 0);
+		packed[first + bad] ^= 0x55;
+		refused += unsquash_piece(&u, packed, first + len, plain, SQUASH_PLAIN, &back, &why) < 0;
+		CHECK(back <= SQUASH_PLAIN || why);
+		squash_free(&z);
+		unsquash_free(&u);
+	}
+	CHECK(refused >= 7); /* all of the end of a frame and of the magic number of the next, at least */
+}
+
+/* ${ms} milliseconds of a link that is full or is not, a piece each; the level then. */
+static int after(struct squash_gauge *g, int64_t *now, int64_t ms, bool stuck)
+{
+	for (; ms > 0; ms--)
+		squash_gauge_note(g, stuck, ++*now);
+	return squash_gauge_level(g);
+}
+
+static void test_gauge(void)
+{
+	struct squash_gauge g = {0};
+	int64_t now = 1000;
+	int level = 2;
+
+	CHECK_INT(squash_gauge_level(&g), 1);
+	CHECK_INT(after(&g, &now, 1000, false), 1); /* the bottom */
+	CHECK_INT(after(&g, &now, 100, true), 1);
+	CHECK_INT(after(&g, &now, 200, true), 2);
+	for (int i = 0; i < 20; i++) {
+		int next = after(&g, &now, 200, true);
+
+		CHECK(next == level + 1 || next == level || next == SQUASH_GAUGE_MOST);
+		level = next;
+	}
+	CHECK_INT(level, SQUASH_GAUGE_MOST); /* the top */
+	CHECK_INT(after(&g, &now, 20000, false), 1);
+	/* Few pieces say nothing, however long they take. */
+	for (int i = 0; i < 15; i++)
+		squash_gauge_note(&g, true, now += 1000);
+	CHECK_INT(squash_gauge_level(&g), 1);
+}
+
+/* Between a level that is too fast for the link and one that is too slow: seldom up, and then not for long. */
+static void test_gauge_between(void)
+{
+	struct squash_gauge g = {0};
+	int64_t now = 0;
+	unsigned lower = 0, upper = 0;
+
+	for (int i = 0; i < 60000; i++) {
+		int level = squash_gauge_level(&g);
+
+		CHECK(level <= 2);
+		lower += level == 1;
+		upper += level == 2;
+		squash_gauge_note(&g, level == 1, ++now);
+	}
+	CHECK(lower > 10 * upper && upper > 400);
 }
 
 /* Pauses after data that does not shrink: longer each time, bounded, ended by one success. */
@@ -216,8 +340,12 @@ int main(void)
 		text[i] = (uint8_t) "the quick brown fox "[(i + i / 100) % 20];
 	RUN(test_fits);
 	RUN(test_stream);
-	RUN(test_no_room);
+	RUN(test_rest);
+	RUN(test_levels);
+	RUN(test_wrong_between_frames);
 	RUN(test_giving_up);
+	RUN(test_gauge);
+	RUN(test_gauge_between);
 	RUN(test_bombs);
 	RUN(test_two_frames);
 	RUN(test_windows);
