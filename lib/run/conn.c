@@ -11,6 +11,7 @@
 #include "conn_limit.h"
 #include "crypto/secret.h"
 #include "transport.h"
+#include "workers.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
@@ -265,6 +266,15 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 	conn_step(c);
 }
 
+void conn_worked(struct session_work *work, void *conn)
+{
+	struct conn *c = conn;
+
+	c->job = NULL;
+	conn_tell_time(c);
+	session_work_back(&c->session, work);
+	conn_step(c);
+}
 
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner)
 {
@@ -339,6 +349,7 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->loop, &c->writable);
 	ev_timer_stop(c->loop, &c->timer);
 	conn_unlimit(c);
+	workers_forget(c->job);
 	if (session_wants_reset(&c->session))
 		set_reset(c, true);
 	else if (session_state(&c->session) == SESSION_CLOSED)
