@@ -225,7 +225,9 @@ void conn_update(struct conn *c)
 		look_at_transport(c);
 		state = session_state(&c->session);
 	}
-	watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
+	/* (While its handshake is worked on, hardly a client says more: see on_readable().) */
+	if (!c->job && !(state & SESSION_HEAVY))
+		watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
 	watch(c, &c->writable, (state & SESSION_SEND_WIRE) && !conn_frozen(c, true));
 	set_timer(c);
 	rest(c);
@@ -241,8 +243,11 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct conn *c = w->data;
 
-	(void)loop;
 	(void)events;
+	if (c->job && !(session_state(&c->session) & SESSION_RECV_WIRE)) {
+		ev_io_stop(loop, w); /* until that is back */
+		return;
+	}
 	conn_tell_time(c);
 	receive(c);
 	conn_step(c);

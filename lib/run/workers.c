@@ -42,7 +42,7 @@ struct workers {
 	pthread_cond_t more, ready;
 	/* under the lock */
 	struct list queue, done;
-	int running, asleep;
+	int running, asleep; /* asleep: who was not called yet (or more, when the system wakes one by itself) */
 	bool quit;
 	pthread_t threads[];
 };
@@ -82,7 +82,6 @@ static struct workers_job *next_job(struct workers *w)
 	while (!w->quit && !w->queue.first) {
 		w->asleep++;
 		pthread_cond_wait(&w->more, &w->lock);
-		w->asleep--;
 	}
 	if (w->quit)
 		return NULL;
@@ -106,8 +105,10 @@ static void *work(void *owner)
 		pthread_mutex_lock(&w->lock);
 		job->state = JOB_DONE;
 		append(&w->done, job);
+		pthread_mutex_unlock(&w->lock);
 		/* (This wakes the loop once, however often it is said.) */
 		ev_async_send(w->loop, &w->finished);
+		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -147,6 +148,7 @@ static void on_finished(struct ev_loop *loop, ev_async *a, int events)
 struct workers_job *workers_give(struct workers *w, struct session *s, void *owner)
 {
 	struct workers_job *job = malloc(sizeof *job);
+	bool wake;
 
 	if (!job)
 		return NULL;
@@ -157,9 +159,12 @@ struct workers_job *workers_give(struct workers *w, struct session *s, void *own
 	w->jobs++;
 	pthread_mutex_lock(&w->lock);
 	append(&w->queue, job);
-	if (w->asleep > 0)
-		pthread_cond_signal(&w->more);
+	wake = w->asleep > 0;
+	if (wake)
+		w->asleep--;
 	pthread_mutex_unlock(&w->lock);
+	if (wake)
+		pthread_cond_signal(&w->more);
 	return job;
 }
 
