@@ -92,6 +92,7 @@ static void give(struct client *c)
 
 static void start(int count, int threads)
 {
+	static const char *const patterns[] = {"IK", "XX"};
 	struct error e = {0};
 
 	relieved = came_back = 0;
@@ -104,7 +105,7 @@ static void start(int count, int threads)
 	for (int i = 0; i < count; i++) {
 		struct pair *p = &clients[i].p;
 
-		pair_init(p, i % 2 ? "XX" : "IK");
+		pair_init(p, patterns[i % 2]);
 		p->side[0].config.handshake.rng = &secret_rng;
 		p->side[1].config.handshake.rng = &gate_rng;
 		p->side[1].config.handshake.puts_off = true;
