@@ -107,11 +107,9 @@ static int take_forward(struct opts *o, const struct common_args *a)
 
 static int take_workers(struct opts *o, const struct common_args *a)
 {
-	int64_t *n = &o->listener.workers;
-
 	if (strcmp(a->value, "auto") != 0)
-		return common_opt_int(a, n, 1, WORKERS_MAX);
-	*n = workers_auto();
+		return common_opt_int(a, &o->listener.workers, 1, WORKERS_MAX);
+	o->listener.workers = workers_auto();
 	return 0;
 }
 

@@ -21,6 +21,12 @@ setup() {
 threads() { find "/proc/$LISTEN_PID/task" -mindepth 1 -maxdepth 1 -printf '%f\n'; }
 workers() { threads | grep -vx "$LISTEN_PID"; }
 threads_are() { [ "$(threads | wc -l)" = "$1" ]; }
+# with N ARGS...: a listener with so many. (It says that it is ready before they are there, unless there must be a sandbox.)
+with() {
+	serve -k --workers "$@"
+	eventually 10 threads_are $(($1 == 1 ? 1 : $1 + 1))
+}
+
 descriptors() { find "/proc/$LISTEN_PID/fd" -mindepth 1 2>/dev/null | wc -l; }
 descriptors_are() { [ "$(descriptors)" = "$1" ]; }
 
@@ -62,7 +68,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	local n before xx
 	n=$(soak 300 5000)
 	[ -z "$VT_WRAP" ] || n=20
-	serve -k --workers 4 --events events --recv-only
+	with 4 --events events --recv-only
 	threads_are 5
 	before=$(descriptors)
 	hold stay
@@ -83,7 +89,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 }
 
 @test "data arrives as it was sent, each way, with messages and without" {
-	serve -k --echo --workers 2
+	with 2 --echo
 	head -c 3000000 /dev/urandom >in
 	for i in 1 2 3; do
 		CLIENT_STDIN=in client "$AT"
@@ -95,7 +101,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 @test "an idle client costs no more with workers: the memory of a handshake goes back" {
 	local n=300 before
 	instrumented && skip "memory is measured as it is"
-	serve -k --anonymous --quiet --workers 4
+	with 4 --anonymous --quiet
 	before=$(awk '/^RssAnon/ { print $2 }' "/proc/$LISTEN_PID/status")
 	hold stay
 	spawn "$VT_BUILD/tests/swarm" --to "$LISTEN_PATH" --count $n <stay >swarm.out 2>swarm.err
@@ -110,7 +116,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	bounded 10 vault_keygen --psk -f one
 	bounded 10 vault_keygen --psk -f two
 	for w in 1 3; do
-		serve -k --workers $w --events events --max-clients 5
+		with $w --events events --max-clients 5
 		client -i other -w "$(ms 20000)" "$AT"
 		expect_status 5 'a client that nobody knows' client.err
 		cp client.err unknown.$w
@@ -126,7 +132,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 		signal "$LISTEN_PID" TERM 10
 		grep -v 'add this line' "$LISTEN_ERR" | sed 's/^vault-listen: [^:]*: //' >listen.$w
 		rm events
-		serve -k --workers $w --psk-file two
+		with $w --psk-file two
 		client --psk-file one "$AT"
 		expect_status 5 'another pre-shared key' client.err
 		one_line client.err 'different pre-shared key'
@@ -137,7 +143,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "while handshakes are worked on, sessions go on, and others come in behind" {
 	local i pids=()
-	serve -k --echo --workers 2
+	with 2 --echo
 	join old
 	slowly 30000
 	for i in 1 2 3; do
@@ -156,7 +162,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "a client that leaves, and one that runs out of time, while a thread works on their handshakes" {
 	local before
-	serve -k --workers 2 --events events -w "$(ms 1500)"
+	with 2 --events events -w "$(ms 1500)"
 	before=$(descriptors)
 	slowly 30000
 	start_client -w 60s "$AT"
@@ -178,7 +184,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "a listener that is told to end while handshakes are under way, and in the queue" {
 	local pids=() i
-	serve -k --workers 2
+	with 2
 	join old
 	slowly 30000
 	for i in 1 2 3 4; do
@@ -200,7 +206,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 }
 
 @test "keys that are taken away while a handshake is under way: that client is refused" {
-	serve -k --workers 2 --events events
+	with 2 --events events
 	slowly 30000
 	start_client "$AT"
 	eventually 10 away 1
@@ -216,7 +222,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	bounded 10 vault_keygen --psk -C old -f old
 	bounded 10 vault_keygen --psk -C new -f new
 	cp old list
-	serve -k --workers 2 --events events --psk-file list
+	with 2 --events events --psk-file list
 	slowly 30000
 	CLIENT_STDERR=first.err start_client --psk-file old "$AT"
 	eventually 10 away 1
@@ -238,7 +244,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 @test "a one-time code beside the keys: guesses are counted, and who has a key comes in meanwhile" {
 	local code
 	bounded 10 vault_keygen -f new
-	serve -k --workers 3 --code --remember
+	with 3 --code --remember
 	told 10 "$LISTEN_ERR" 'one-time code'
 	code=$(sed -nE 's/^vault-listen: one-time code ([^,]*),.*/\1/p' "$LISTEN_ERR")
 	(umask 077 && echo "$code" >right && if [ "$code" = 2222-2222 ]; then echo 3333-3333; else echo 2222-2222; fi >wrong)
@@ -255,7 +261,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 }
 
 @test "limits go on working: --max-clients, --max-per-ip, --handshake-rate" {
-	serve -k --workers 2 --max-clients 1
+	with 2 --max-clients 1
 	join one
 	client "$AT"
 	expect_status 3 'one more' client.err
@@ -263,7 +269,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	release one.in
 	ended "$(pid_of one)" 0 vault-connect one.err
 	stop_listener 0
-	SERVE_AT='127.0.0.1 0' serve -k --workers 2 --max-per-ip 1 --events events
+	SERVE_AT='127.0.0.1 0' with 2 --max-per-ip 1 --events events
 	slowly 30000
 	CLIENT_STDERR=first.err start_client --trust=any 127.0.0.1 "$LISTEN_PORT"
 	eventually 10 away 1
@@ -275,7 +281,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	client --trust=any 127.0.0.1 "$LISTEN_PORT"
 	expect_status 0 'afterwards' client.err
 	stop_listener 0
-	SERVE_AT='127.0.0.1 0' serve -k --workers 2 --handshake-rate 1 --events events
+	SERVE_AT='127.0.0.1 0' with 2 --handshake-rate 1 --events events
 	client --trust=any 127.0.0.1 "$LISTEN_PORT"
 	for i in 1 2 3; do client --trust=any 127.0.0.1 "$LISTEN_PORT"; done
 	events 'any(.[]; .event == "turned_away" and (.reason | test("handshake-rate")))'
@@ -284,7 +290,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "more clients than threads can take wait in the kernel, and none is pushed out" {
 	instrumented && skip "there can be only one tracer"
-	serve -k --workers 2 --events events --recv-only
+	with 2 --events events --recv-only
 	slowly 2
 	swarm out 400 --parallel 400
 	ended "$SPAWN_PID" 0 swarm out.err
@@ -295,13 +301,13 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 }
 
 @test "commands for clients, a backend, and Vault TCP's wire have their handshakes done by threads, too" {
-	serve -k --workers 2 -c 'tr a-z A-Z'
+	with 2 -c 'tr a-z A-Z'
 	echo hello >in
 	CLIENT_STDIN=in client "$AT"
 	expect_status 0 vault-connect client.err
 	assert_equal "$(cat client.out)" HELLO
 	stop_listener 0
-	serve -k --workers 2 --wire auto --protocol XX --echo
+	with 2 --wire auto --protocol XX --echo
 	threads_are 3
 	for wire in vault1 vault-tcp; do
 		CLIENT_STDIN=in client --wire $wire --protocol XX -r "$SERVER_KEY" -w 20s "$AT"
@@ -322,7 +328,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	# What landlock refuses: the filter lets files be opened here.
 	"$TRY" --thread --append d/known_hosts append:d/known_hosts read:d/identity append:d/identity >other
 	assert_equal "$(cat other)" "$(printf '%s\n' 'append:d/known_hosts: ok' 'read:d/identity: Permission denied' 'append:d/identity: Permission denied')"
-	serve -k --sandbox require --workers 3
+	with 3 --sandbox require
 	for t in $(threads); do
 		grep -q '^Seccomp:.2$' "/proc/$LISTEN_PID/task/$t/status"
 		grep -q '^NoNewPrivs:.1$' "/proc/$LISTEN_PID/task/$t/status"
@@ -330,7 +336,7 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	client "$AT"
 	expect_status 0 vault-connect client.err
 	stop_listener 0
-	serve -k --sandbox off --workers 3
+	with 3 --sandbox off
 	threads_are 4
 	client "$AT"
 	expect_status 0 vault-connect client.err
@@ -339,8 +345,8 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "--workers: 1 is no thread, auto as many as there are processors; it needs -k or the like" {
 	local n
-	serve -k --workers 1
-	threads_are 1
+	with 1
+	threads_are 1 # and stays so
 	stop_listener 0
 	serve -k
 	threads_are 1
@@ -349,10 +355,10 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	[ "$n" -le 64 ] || n=64
 	[ "$n" = 1 ] || n=$((n + 1))
 	serve -k --workers auto
-	threads_are "$n"
+	eventually 10 threads_are "$n"
 	stop_listener 0
 	serve --forward 127.0.0.1:9 --workers 2
-	threads_are 3
+	eventually 10 threads_are 3
 	stop_listener 0
 	for n in 0 65 -1 some ''; do
 		run -2 bounded 10 vault_listen -k --workers "$n" "$AT"

@@ -252,13 +252,19 @@ static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
 	advance(h);
 }
 
+/* Is it all libsodium's, which any thread may call? (Others are loaded at their first use.) */
+static bool any_thread(const struct noise_protocol *p)
+{
+	return p->dh == DH_25519 && p->hash != HASH_BLAKE2S && (p->cipher == AEAD_CHACHAPOLY || aead_hardware_aes());
+}
+
 /*
  * A whole message is at hand: shall another thread have it? Not where a code is at stake, whose guesses all handshakes
  * count together.
  */
 static bool put_off(struct handshake *h)
 {
-	if (!h->config.puts_off || h->working || h->coded)
+	if (!h->config.puts_off || h->working || h->coded || !any_thread(&h->protocol))
 		return false;
 	h->step = HANDSHAKE_HEAVY;
 	return true;

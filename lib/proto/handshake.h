@@ -84,7 +84,7 @@ struct handshake_config {
 	const struct handshake_psks *psks; /* responder: any of these in its place, or NULL */
 	struct handshake_code *code;  /* or NULL; in its place a psk is made of it */
 	bool code_beside;	      /* responder: the code is one way in; other allowed protocols do without */
-	bool puts_off;		      /* responder: stops at HANDSHAKE_HEAVY (but for messages of a code's handshake) */
+	bool puts_off;		      /* responder: stops at HANDSHAKE_HEAVY (not with a code, 448 or BLAKE2s) */
 	const struct rng *rng;
 };
 
@@ -126,8 +126,8 @@ int handshake_start(struct handshake *h, const struct handshake_config *config);
 size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n);
 
 /* At HEAVY: read the message that ${in} begins with, and write the answer; returns how many bytes were used. This is all
- * the public-key work there is. It reads what config points to, and changes nothing but ${h}: so if rng allows that, it
- * may be done in any thread. */
+ * the public-key work there is. It reads what config points to, changes nothing but ${h}, and
+ * needs no library but libsodium: so if rng allows that, it may be done in any thread. */
 size_t handshake_work(struct handshake *h, const uint8_t *in, size_t n);
 
 /* Move the secrets elsewhere at HEAVY, for that. What stays can only be refused or freed, or given all of it back. */

@@ -224,6 +224,26 @@ static void test_code_stays(void)
 	pair_free(&p);
 }
 
+/* Nor of one that needs libcrypto, which is loaded when it is first used. */
+static void test_libcrypto_stays(void)
+{
+#if WITH_LIBCRYPTO
+	static const char *const names[] = {"Noise_XX_448_ChaChaPoly_SHA512", "Noise_XX_25519_ChaChaPoly_BLAKE2s"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct pair p;
+
+		init(&p, names[i]);
+		side_input(&p.side[0], "data", 4);
+		pair_start(&p);
+		CHECK_INT(run(&p), 0);
+		CHECK_INT(side_code(&p.side[1]), ERROR_OK);
+		CHECK_INT(p.side[1].got_len, 4);
+		pair_free(&p);
+	}
+#endif
+}
+
 int main(void)
 {
 	CHECK_INT(secret_init(), 0);
@@ -234,5 +254,6 @@ int main(void)
 	RUN(test_time_out_while_away);
 	RUN(test_freed_while_away);
 	RUN(test_code_stays);
+	RUN(test_libcrypto_stays);
 	UNIT_DONE();
 }
