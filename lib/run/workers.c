@@ -9,8 +9,8 @@
 
 /* Their libraries take some kilobytes of it. */
 #define STACK_BYTES (256u * 1024)
-/* Given to each at a time: a few milliseconds' work, so that one is never without, and the rest waits in the kernel. */
-#define SHARE 16
+/* Given to each at a time: a millisecond of work or two, so that one is never without, and the rest waits in the kernel. */
+#define SHARE 8
 
 enum job_state {
 	JOB_QUEUED,
