@@ -143,11 +143,11 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "while handshakes are worked on, sessions go on, and others come in behind" {
 	local i pids=()
-	with 2 --echo
+	with 2 -w 60s --echo
 	join old
 	slowly 30000
 	for i in 1 2 3; do
-		CLIENT_STDOUT=new.out CLIENT_STDERR=new.$i start_client "$AT"
+		CLIENT_STDOUT=new.out CLIENT_STDERR=new.$i start_client -w 60s "$AT"
 		pids+=("$CLIENT_PID")
 	done
 	eventually 10 away 2
@@ -184,11 +184,11 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 
 @test "a listener that is told to end while handshakes are under way, and in the queue" {
 	local pids=() i
-	with 2
+	with 2 -w 60s
 	join old
 	slowly 30000
 	for i in 1 2 3 4; do
-		CLIENT_STDOUT=new.out CLIENT_STDERR=new.$i start_client "$AT"
+		CLIENT_STDOUT=new.out CLIENT_STDERR=new.$i start_client -w 60s "$AT"
 		pids+=("$CLIENT_PID")
 	done
 	eventually 10 away 2
@@ -206,9 +206,9 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 }
 
 @test "keys that are taken away while a handshake is under way: that client is refused" {
-	with 2 --events events
+	with 2 -w 60s --events events
 	slowly 30000
-	start_client "$AT"
+	start_client -w 60s "$AT"
 	eventually 10 away 1
 	echo "$SERVER_KEY somebody else" >"$SERVER_DIR/authorized_keys"
 	kill -HUP "$LISTEN_PID"
@@ -222,9 +222,9 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	bounded 10 vault_keygen --psk -C old -f old
 	bounded 10 vault_keygen --psk -C new -f new
 	cp old list
-	with 2 --events events --psk-file list
+	with 2 -w 60s --events events --psk-file list
 	slowly 30000
-	CLIENT_STDERR=first.err start_client --psk-file old "$AT"
+	CLIENT_STDERR=first.err start_client -w 60s --psk-file old "$AT"
 	eventually 10 away 1
 	cp new list
 	for i in 1 2 3; do
@@ -269,9 +269,9 @@ all_in() { jq -es --argjson n "$2" 'any(.[]; .event == "connected" and .count ==
 	release one.in
 	ended "$(pid_of one)" 0 vault-connect one.err
 	stop_listener 0
-	SERVE_AT='127.0.0.1 0' with 2 --max-per-ip 1 --events events
+	SERVE_AT='127.0.0.1 0' with 2 -w 60s --max-per-ip 1 --events events
 	slowly 30000
-	CLIENT_STDERR=first.err start_client --trust=any 127.0.0.1 "$LISTEN_PORT"
+	CLIENT_STDERR=first.err start_client -w 60s --trust=any 127.0.0.1 "$LISTEN_PORT"
 	eventually 10 away 1
 	client --trust=any 127.0.0.1 "$LISTEN_PORT"
 	expect_status 3 'from the same address' client.err
