@@ -274,10 +274,10 @@ int workers_start(struct workers *w, struct error *e)
 
 static void drop_all(struct list *l)
 {
-	struct workers_job *job;
+	struct workers_job *next;
 
-	while ((job = l->first) != NULL) {
-		take_out(l, job);
+	for (struct workers_job *job = l->first; job; job = next) {
+		next = job->next;
 		session_work_drop(&job->work);
 		free_job(job);
 	}
