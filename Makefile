@@ -174,6 +174,10 @@ $(BUILD)/bench/tlsload: $(BUILD)/tests/bench/tlsload.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(if $(filter 1,$(WITH_LIBCRYPTO)),$(shell $(PKG_CONFIG) --libs libssl libcrypto 2>/dev/null)) $(LDLIBS)
 
+$(BUILD)/bench/helloload: $(BUILD)/tests/bench/helloload.o $(LIBVAULT)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
+
 $(BUILD)/bench/onlysodium: $(BUILD)/tests/bench/onlysodium.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs libsodium 2>/dev/null) $(LDLIBS)
@@ -262,7 +266,7 @@ bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_RO
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
 
 bench-server: build-deps ## what a listener does for many: BENCH_ROUNDS BENCH_HANDSHAKES BENCH_HELD BENCH_MIB BENCH_CLIENTS BENCH_JSON
-	@$(REMAKE) all $(BUILD)/bench/tlsload $(BUILD)/tests/swarm >&2
+	@$(REMAKE) all $(BUILD)/bench/tlsload $(BUILD)/bench/helloload $(BUILD)/tests/swarm >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/server.py
 
 bench-deps: ## install the other tools that bench knows (Debian)

@@ -32,6 +32,7 @@ const char *const listen_help[] = {
     "  -m, --max-clients N         with -k: more get 'busy', as over the next two limits\n"
     "      --max-per-ip N          with -k: connections from one IPv4 address or IPv6 /64 network\n"
     "      --handshake-rate N      with -k: connections a second that may begin a handshake\n"
+    "      --workers N             with -k: threads for handshakes (default 1: none); auto: one a processor\n"
     "  -a, --authorized-keys FILE  who may connect, one public key a line\n"
     "                              (default: ~/.config/vault-tools/authorized_keys, if it exists)\n"
     "      --anonymous             let anyone connect, without a warning\n",

@@ -15,6 +15,7 @@
 #include "run/protocol.h"
 #include "run/spawner.h"
 #include "run/switchboard.h"
+#include "run/workers.h"
 #include "stream_args.h"
 
 #define PROG "vault-listen"
@@ -48,6 +49,7 @@ enum {
 	OPT_CHROOT,
 	OPT_MAX_PER_IP,
 	OPT_HANDSHAKE_RATE,
+	OPT_WORKERS,
 };
 
 static const struct option longs[] = {
@@ -70,6 +72,7 @@ static const struct option longs[] = {
     {"max-clients", required_argument, NULL, 'm'},
     {"max-per-ip", required_argument, NULL, OPT_MAX_PER_IP},
     {"handshake-rate", required_argument, NULL, OPT_HANDSHAKE_RATE},
+    {"workers", required_argument, NULL, OPT_WORKERS},
     {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
     {"accept-timeout", required_argument, NULL, OPT_ACCEPT_TIMEOUT},
     {"drain", required_argument, NULL, OPT_DRAIN},
@@ -99,6 +102,14 @@ static int take_forward(struct opts *o, const struct common_args *a)
 	if (forward_address(to, a->value, &e) < 0)
 		return common_usage(PROG, "--forward: %s", e.text);
 	o->listener.keep_open = o->listener.forwards = true;
+	return 0;
+}
+
+static int take_workers(struct opts *o, const struct common_args *a)
+{
+	if (strcmp(a->value, "auto") != 0)
+		return common_opt_int(a, &o->listener.workers, 1, WORKERS_MAX);
+	o->listener.workers = workers_auto();
 	return 0;
 }
 
@@ -179,6 +190,8 @@ static int take_own(struct opts *o, int option, const struct common_args *a)
 		return common_opt_int(a, &o->listener.max_per_ip, 1, 1000000);
 	case OPT_HANDSHAKE_RATE:
 		return common_opt_int(a, &o->listener.handshake_rate, 1, 1000000);
+	case OPT_WORKERS:
+		return take_workers(o, a);
 	case OPT_MAX_FAILURES:
 		return common_opt_int(a, &o->listener.max_failures, 1, 1000000000);
 	case OPT_ACCEPT_TIMEOUT:
@@ -241,7 +254,8 @@ static const struct named of_stdio[] = {{OPT_HUB, "--hub"}, {OPT_ECHO, "--echo"}
     {ARGS_PROGRESS, "--progress"}, {0, NULL}};
 static const struct named of_one[] = {{OPT_MAX_FAILURES, "--max-failures"}, {OPT_ACCEPT_TIMEOUT, "--accept-timeout"}, {0, NULL}};
 static const struct named of_many[] = {
-    {'m', "--max-clients"}, {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"}, {0, NULL}};
+    {'m', "--max-clients"}, {OPT_MAX_PER_IP, "--max-per-ip"}, {OPT_HANDSHAKE_RATE, "--handshake-rate"},
+    {OPT_WORKERS, "--workers"}, {0, NULL}};
 
 static int options_exec(const struct opts *o, const struct common_args *a)
 {

@@ -76,13 +76,17 @@ _vault_listen() {
 		mapfile -t COMPREPLY < <(compgen -W 'block drop close' -- "$cur")
 		return
 		;;
+	--workers)
+		mapfile -t COMPREPLY < <(compgen -W 'auto 2 4 8 16' -- "$cur")
+		return
+		;;
 	--max-failures | --ready-fd | -m | --max-clients | --max-per-ip | --handshake-rate)
 		return
 		;;
 	esac
 	if [[ $cur == -* ]]; then
 		for word in -k --keep-open --hub --echo --framing --tag --slow -m --max-clients --max-per-ip \
-		    --handshake-rate -e --exec -c --sh-exec --forward -a --authorized-keys --anonymous --code --remember -i --identity --psk-file --passphrase-file --passphrase-fd --protocol --max-failures \
+		    --handshake-rate --workers -e --exec -c --sh-exec --forward -a --authorized-keys --anonymous --code --remember -i --identity --psk-file --passphrase-file --passphrase-fd --protocol --max-failures \
 		    --control --events --event-messages --user --chroot --accept-timeout --drain --ready-fd -4 -6 -n -w --handshake-timeout --message-timeout \
 		    --idle-timeout --keep-alive --send-only --recv-only -o --output --compress --wire \
 		    --rate-limit --max-message-size --stats --log-json --progress --no-progress -v --verbose --quiet \

@@ -11,6 +11,7 @@ complete -c vault-listen -l slow -x -a 'block drop close' -d 'What to do with a 
 complete -c vault-listen -s m -l max-clients -x -d 'Most clients at a time'
 complete -c vault-listen -l max-per-ip -x -d 'Most connections from one address'
 complete -c vault-listen -l handshake-rate -x -d 'Most new connections a second'
+complete -c vault-listen -l workers -x -a auto -d 'Threads for the handshakes of new clients'
 complete -c vault-listen -s e -l exec -x -a '(__fish_complete_command)' -d 'Run this for each client, split at blanks'
 complete -c vault-listen -s c -l sh-exec -x -d 'Run this line of shell for each client'
 complete -c vault-listen -l forward -r -F -a '(__fish_print_hostnames)' -d 'Connect each client to this server behind'

@@ -120,6 +120,7 @@ crowd() {
 	    BENCH_TIMES=1 BENCH_CLIENTS=1,20 BENCH_MESSAGES=100 BENCH_IDLE=1 BENCH_JSON=1 \
 	    "$PYTHON" "$ROOT/tests/bench/server.py" >bench.json 2>bench.err || fail "$(cat bench.err)"
 	jq -es 'length == 1 and (.[0] | ([.handshakes[].runs[0]] | length == 2 and all(.handshakes == 20 and .failed == 0)) and
+	    ([.workers[].runs[0]] | length >= 4 and all(.handshakes == 20 and .failed == 0)) and
 	    (.held.runs[0] | .held == 6 and .lost == 0 and .share > 0) and
 	    ([.idle[].runs[0]] | length == 2 and all(.messages == 100 and .messages_lost == 0 and .rss_kib_client > 0)))' bench.json
 }

@@ -4,6 +4,7 @@
 
 #include "bigendian.h"
 #include "handshake_code.h"
+#include "handshake_policy.h"
 
 #define MAGIC_LEN 4
 
@@ -178,53 +179,11 @@ void handshake_judged(struct handshake *h)
 		advance(h);
 }
 
-static bool has_psk(const struct handshake *h)
-{
-	return h->config.psk || h->config.psks;
-}
-
-static bool allowed(const struct handshake *h)
-{
-	char pattern[64];
-
-	/* With a code the initiator's guess must come first, or it could be made without being counted. */
-	if (h->config.code && !h->config.code_beside && !(h->protocol.psks & 1))
-		return false;
-	/* What is allowed but cannot be done for want of a key is no better than not allowed. */
-	if ((noise_protocol_psk_count(&h->protocol) > 0 && !has_psk(h) && !h->config.code) ||
-	    (noise_protocol_needs_remote(&h->protocol, false) &&
-		(!h->config.remote_static || h->protocol.dh != DH_25519)))
-		return false;
-	noise_protocol_pattern(&h->protocol, pattern, sizeof pattern);
-	for (size_t i = 0; i < h->config.allowed_count; i++) {
-		const char *a = h->config.allowed[i];
-
-		if (strcmp(a, h->protocol.name) == 0)
-			return true;
-		if (h->protocol.dh == DH_25519 && strcmp(a, pattern) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void refuse_policy(struct handshake *h, const char *why)
 {
 	refuse(h, REFUSE_POLICY);
 	error_set(&h->error, ERROR_AUTH, BLAME_AUTH, "the peer asked for %s, which is not allowed here (%s)", h->protocol.name, why);
 	fail(h, ERROR_AUTH, BLAME_AUTH, "");
-}
-
-static const char *why_not_allowed(const struct handshake *h)
-{
-	bool asks_psk = noise_protocol_psk_count(&h->protocol) > 0;
-
-	if (h->config.code && !h->config.code_beside)
-		return "this side wants its one-time code: connect with --code";
-	if (asks_psk && !has_psk(h))
-		return "it has a pre-shared key or a code, this side has no --psk-file and no --code";
-	if (!asks_psk && has_psk(h))
-		return "this side wants the pre-shared key of its --psk-file";
-	return "see --protocol";
 }
 
 /* The responder's view of a protocol name; 0, or -1 after answering with a refusal. */
@@ -240,8 +199,8 @@ static int choose(struct handshake *h, const uint8_t *name, size_t n)
 		fail(h, ERROR_AUTH, BLAME_AUTH, "the peer asked for an unknown Noise protocol");
 		return -1;
 	}
-	if (!allowed(h)) {
-		refuse_policy(h, why_not_allowed(h));
+	if (!handshake_allowed(h)) {
+		refuse_policy(h, handshake_why_not(h));
 		return -1;
 	}
 	return 0;
@@ -291,6 +250,24 @@ static void read_message(struct handshake *h, const uint8_t *msg, size_t n)
 	}
 	h->completed++;
 	advance(h);
+}
+
+/* Is it all libsodium's, which any thread may call? (Others are loaded at their first use.) */
+static bool any_thread(const struct noise_protocol *p)
+{
+	return p->dh == DH_25519 && p->hash != HASH_BLAKE2S && (p->cipher == AEAD_CHACHAPOLY || aead_hardware_aes());
+}
+
+/*
+ * A whole message is at hand: shall another thread have it? Not where a code is at stake, whose guesses all handshakes
+ * count together.
+ */
+static bool put_off(struct handshake *h)
+{
+	if (!h->config.puts_off || h->working || h->coded || !any_thread(&h->protocol))
+		return false;
+	h->step = HANDSHAKE_HEAVY;
+	return true;
 }
 
 /* The hello of an initiator with a code, whose share is behind the name. */
@@ -367,7 +344,7 @@ static size_t feed_hello(struct handshake *h, const uint8_t *in, size_t n)
 		fail(h, ERROR_PROTOCOL, BLAME_PEER, "the peer's first handshake message has a wrong length");
 		return n;
 	}
-	if (n < head + 2 + m)
+	if (n < head + 2 + m || put_off(h))
 		return 0;
 	if (start_noise(h, in, head) == 0)
 		read_message(h, in + head + 2, m);
@@ -398,6 +375,8 @@ static size_t feed_message(struct handshake *h, const uint8_t *in, size_t n)
 		return 0;
 	if (h->exchanging)
 		return h->config.initiator ? take_share(h, in, m) : take_guess(h, in, m);
+	if (put_off(h))
+		return 0;
 	read_message(h, in + 2, m);
 	return 2 + m;
 }
@@ -407,7 +386,7 @@ static size_t feed_raw(struct handshake *h, const uint8_t *in, size_t n)
 {
 	size_t m = noise_protocol_message_len(&h->protocol, h->completed);
 
-	if (n < m)
+	if (n < m || put_off(h))
 		return 0;
 	read_message(h, in, m);
 	return m;
@@ -432,6 +411,31 @@ size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n)
 		used += k;
 	}
 	return used;
+}
+
+size_t handshake_work(struct handshake *h, const uint8_t *in, size_t n)
+{
+	size_t used;
+
+	if (h->step != HANDSHAKE_HEAVY)
+		return 0;
+	h->step = HANDSHAKE_MORE;
+	h->working = true;
+	used = feed_unit(h, in, n);
+	h->working = false;
+	return used;
+}
+
+void handshake_lend(struct handshake *h, struct handshake *to)
+{
+	*to = *h;
+	secret_wipe(&h->noise, sizeof h->noise);
+}
+
+void handshake_return(struct handshake *h, struct handshake *from)
+{
+	*h = *from;
+	secret_wipe(from, sizeof *from);
 }
 
 void handshake_free(struct handshake *h)

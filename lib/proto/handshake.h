@@ -84,12 +84,14 @@ struct handshake_config {
 	const struct handshake_psks *psks; /* responder: any of these in its place, or NULL */
 	struct handshake_code *code;  /* or NULL; in its place a psk is made of it */
 	bool code_beside;	      /* responder: the code is one way in; other allowed protocols do without */
+	bool puts_off;		      /* responder: stops at HANDSHAKE_HEAVY (not with a code, 448 or BLAKE2s) */
 	const struct rng *rng;
 };
 
 enum handshake_step {
 	HANDSHAKE_MORE,	 /* wants more bytes (or only waits to have its output sent) */
 	HANDSHAKE_JUDGE, /* initiator: the responder's key is known; call handshake_judged() */
+	HANDSHAKE_HEAVY, /* a whole message waits; call handshake_work() */
 	HANDSHAKE_DONE,	 /* the session takes the ciphers */
 	HANDSHAKE_FAILED,
 };
@@ -100,6 +102,7 @@ struct handshake {
 	struct noise_handshake noise;
 	enum handshake_step step;
 	bool started, judged;
+	bool working; /* within handshake_work() */
 	bool coded;	 /* with a code, not merely on a side that has one */
 	bool exchanging; /* the code's exchange is under way: the peer's share, or its message 1, is next */
 	struct pake pake;
@@ -118,9 +121,18 @@ struct handshake {
 int handshake_start(struct handshake *h, const struct handshake_config *config);
 
 /* Take bytes; returns how many were used (a whole unit at a time: bytes of an incomplete unit
- * stay with the caller). Stops at JUDGE, DONE and FAILED. h->out may have grown: send it (also
+ * stay with the caller). Stops at JUDGE, HEAVY, DONE and FAILED. h->out may have grown: send it (also
  * after FAILED: it may hold a refusal), then set h->out_len to 0. */
 size_t handshake_feed(struct handshake *h, const uint8_t *in, size_t n);
+
+/* At HEAVY: read the message that ${in} begins with, and write the answer; returns how many bytes were used. This is all
+ * the public-key work there is. It reads what config points to, changes nothing but ${h}, and
+ * needs no library but libsodium: so if rng allows that, it may be done in any thread. */
+size_t handshake_work(struct handshake *h, const uint8_t *in, size_t n);
+
+/* Move the secrets elsewhere at HEAVY, for that. What stays can only be refused or freed, or given all of it back. */
+void handshake_lend(struct handshake *h, struct handshake *to);
+void handshake_return(struct handshake *h, struct handshake *from);
 
 /* The initiator accepts the responder's key. */
 void handshake_judged(struct handshake *h);

@@ -277,7 +277,9 @@ unsigned session_state(const struct session *s)
 		bits |= SESSION_JUDGE;
 	if (!s->wire_dead && s->out_head < s->out_tail)
 		bits |= SESSION_SEND_WIRE;
-	if ((s->in_tail < s->in_cap || session_resting(s)) && !s->fin)
+	if (session_is_heavy(s))
+		bits |= s->lent ? 0 : SESSION_HEAVY;
+	else if ((s->in_tail < s->in_cap || session_resting(s)) && !s->fin)
 		bits |= SESSION_RECV_WIRE;
 	if (s->win_count > 0 && !s->stop_want)
 		bits |= SESSION_RECV_APP;

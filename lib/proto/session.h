@@ -40,6 +40,7 @@ enum session_bit {
 	SESSION_INPUT_DONE = 128, /* the peer wants no more of our input (or all is over) */
 	SESSION_SHUT_WIRE = 256,  /* all is sent: shut the transport's sending side down */
 	SESSION_CLOSED = 512,	  /* exclusive: look at session_error() */
+	SESSION_HEAVY = 1024,	  /* a handshake message waits for much computing: session_work_take() */
 };
 
 /* CLOSE codes of vault/1 section 3. */
@@ -143,6 +144,13 @@ struct session_desk {
 	};
 };
 
+/* A handshake message with all that it takes to answer it, to be worked on in another thread. */
+struct session_work {
+	struct handshake handshake;
+	size_t len, used; /* of message */
+	uint8_t message[HANDSHAKE_MAXOUT];
+};
+
 enum session_phase {
 	PHASE_HANDSHAKE = 0,
 	PHASE_RUN,
@@ -177,6 +185,7 @@ struct session {
 	bool unsquash_busy;
 
 	bool shaking; /* desk->handshake is in use */
+	bool lent;    /* its secrets are away, see session_work_take() */
 	bool heard; /* the peer has sent something */
 	bool judging, judged, ready, greeted; /* greeted: our OPEN or READY is out */
 	bool compress, messages; /* agreed */
@@ -324,6 +333,17 @@ void session_judge(struct session *s, const char *refusal);
 void session_remembered(struct session *s);
 /* Responder in the handshake: tell the peer that we are busy, and close. */
 void session_refuse_busy(struct session *s);
+
+/* ---- the expensive part of a handshake, elsewhere (a responder whose handshake.puts_off is set) ---- */
+
+/* At SESSION_HEAVY: hand it out. Until it is back the session takes no bytes; it may end meanwhile, and be freed. */
+void session_work_take(struct session *s, struct session_work *w);
+/* The computing. Touches nothing but ${w}, and reads what the config pointed to when the handshake began. */
+void session_work_do(struct session_work *w);
+/* It is done: go on. (If the session has ended, or has been told to be busy, meanwhile: like session_work_drop().) */
+void session_work_back(struct session *s, struct session_work *w);
+/* Wipe it: the session is gone. Done or not. */
+void session_work_drop(struct session_work *w);
 
 /* ---- what the transport says ---- */
 

@@ -92,3 +92,43 @@ bool session_shake_hands(struct session *s)
 		return enter_run(s);
 	return false;
 }
+
+/* ---- the expensive part, elsewhere ---- */
+
+bool session_is_heavy(const struct session *s)
+{
+	return s->phase == PHASE_HANDSHAKE && s->shaking && s->desk->handshake.step == HANDSHAKE_HEAVY;
+}
+
+void session_work_take(struct session *s, struct session_work *w)
+{
+	size_t n = s->in_tail - s->in_head;
+
+	w->len = n < sizeof w->message ? n : sizeof w->message;
+	w->used = 0;
+	memcpy(w->message, s->in + s->in_head, w->len);
+	handshake_lend(&s->desk->handshake, &w->handshake);
+	s->lent = true;
+}
+
+void session_work_do(struct session_work *w)
+{
+	w->used = handshake_work(&w->handshake, w->message, w->len);
+}
+
+void session_work_back(struct session *s, struct session_work *w)
+{
+	if (!s->lent || !session_is_heavy(s)) {
+		session_work_drop(w);
+		return;
+	}
+	s->lent = false;
+	s->in_head += w->used;
+	handshake_return(&s->desk->handshake, &w->handshake);
+	session_process(s);
+}
+
+void session_work_drop(struct session_work *w)
+{
+	handshake_free(&w->handshake);
+}

@@ -77,6 +77,8 @@ void session_window_add(struct session *s, uint8_t *data, size_t n, bool more);
 int session_start_hands(struct session *s);
 /* Feed it what has arrived. True once, when it is complete and PHASE_RUN has begun. */
 bool session_shake_hands(struct session *s);
+/* Does a message of it wait for session_work_take() or session_work_back()? */
+bool session_is_heavy(const struct session *s);
 /* Record an error that ends the session; ${tell} is a CLOSE code or 0. Returns -1. */
 int session_fail(struct session *s, int tell, enum error_code code, enum error_blame blame,
     const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -11,6 +11,7 @@
 #include "conn_limit.h"
 #include "crypto/secret.h"
 #include "transport.h"
+#include "workers.h"
 
 /* A wake-up this late means that the process itself stood still (stopped, or the machine slept). */
 #define STOOD_STILL_MS 2000
@@ -224,7 +225,9 @@ void conn_update(struct conn *c)
 		look_at_transport(c);
 		state = session_state(&c->session);
 	}
-	watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
+	/* (While its handshake is worked on, hardly a client says more: see on_readable().) */
+	if (!c->job && !(state & SESSION_HEAVY))
+		watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
 	watch(c, &c->writable, (state & SESSION_SEND_WIRE) && !conn_frozen(c, true));
 	set_timer(c);
 	rest(c);
@@ -240,8 +243,11 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct conn *c = w->data;
 
-	(void)loop;
 	(void)events;
+	if (c->job && !(session_state(&c->session) & SESSION_RECV_WIRE)) {
+		ev_io_stop(loop, w); /* until that is back */
+		return;
+	}
 	conn_tell_time(c);
 	receive(c);
 	conn_step(c);
@@ -265,6 +271,15 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 	conn_step(c);
 }
 
+void conn_worked(struct session_work *work, void *conn)
+{
+	struct conn *c = conn;
+
+	c->job = NULL;
+	conn_tell_time(c);
+	session_work_back(&c->session, work);
+	conn_step(c);
+}
 
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner)
 {
@@ -339,6 +354,7 @@ void conn_free(struct conn *c)
 	ev_io_stop(c->loop, &c->writable);
 	ev_timer_stop(c->loop, &c->timer);
 	conn_unlimit(c);
+	workers_forget(c->job);
 	if (session_wants_reset(&c->session))
 		set_reset(c, true);
 	else if (session_state(&c->session) == SESSION_CLOSED)

@@ -20,6 +20,7 @@
 
 struct bufpool;
 struct conn_limit;
+struct workers_job;
 
 struct conn {
 	struct ev_loop *loop;
@@ -34,6 +35,7 @@ struct conn {
 	int64_t timer_at; /* when the timer will fire, -1 = it is not set */
 	struct conn_limit *limit; /* or NULL */
 	uint8_t *squash;	  /* buffers for compression of its own, or NULL */
+	struct workers_job *job;  /* its handshake's work is away, or NULL */
 	struct ipkey ip;
 	bool shut, armed; /* armed: if this process dies, the peer gets a reset */
 	void (*changed)(struct conn *c, void *owner);
@@ -46,6 +48,9 @@ struct conn {
  * step, not from here. NULL with ${e} set. */
 struct conn *conn_new(struct ev_loop *loop, int fd, const char *peer, const struct session_config *config,
     size_t size, struct bufpool *pool, void (*changed)(struct conn *, void *), void *owner, struct error *e);
+
+/* The work of its handshake has come back. */
+void conn_worked(struct session_work *work, void *conn);
 
 /* Hand it to another owner. */
 void conn_own(struct conn *c, void (*changed)(struct conn *, void *), void *owner);

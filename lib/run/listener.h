@@ -42,6 +42,7 @@ struct listener_options {
 	bool forwards;
 	struct address forward; /* --forward */
 	int64_t max_clients, max_per_ip, handshake_rate; /* 0 = no limit */
+	int64_t workers; /* threads for handshakes; 0 and 1: none */
 	int ready_fd; /* -1 = none */
 	bool at_given; /* ${at} is not the default */
 	const char *control; /* path, or NULL */

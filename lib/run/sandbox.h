@@ -68,15 +68,25 @@ struct sandbox_needs {
 	bool commands;	       /* a helper runs them (spawner.h), and hands over their pipes */
 	bool aide;	       /* a thread (aide.h) */
 	bool again;	       /* sandbox_enter() will be called once more, with less */
+	/* Starts threads, which are confined as this one is, and returns when they run; or NULL. */
+	int (*threads)(void *owner, struct error *e);
+	void *threads_owner;
 };
 
 /*
- * To be called when everything is set up, by the only thread there is. Paths are looked up now.
- * 0, or -1 with ERROR_SAFETY: SANDBOX_REQUIRE, and the system has not what it takes.
+ * To be called when everything is set up, by the only thread there is: others are for ${threads} to start, which is
+ * called in every mode and on every system. Paths are looked up now.
+ * 0, or -1 with ERROR_SAFETY: SANDBOX_REQUIRE, and the system has not what it takes; or with what threads() says.
  * A second call (${again}) only takes away more, and does not fail.
  */
 int sandbox_enter(const struct sandbox_needs *needs, enum sandbox_mode mode, struct error *e)
     __attribute__((warn_unused_result));
+
+/* Private: the threads of ${needs}, if any. 0 or -1. */
+static inline int sandbox_threads(const struct sandbox_needs *needs, struct error *e)
+{
+	return needs->threads ? needs->threads(needs->threads_owner, e) : 0;
+}
 
 /* What there is on this system, for --version: "sandbox landlock 7 + seccomp", "sandbox none". */
 char *sandbox_describe(char out[SANDBOX_TEXTMAX]);

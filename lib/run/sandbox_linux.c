@@ -24,24 +24,30 @@ static const char *reason(int error)
 	return error == ENOTSUP ? "not for this machine" : strerror(error);
 }
 
-/* What could not be had, as text; "" if all is well. */
-static void confine(const struct sandbox_needs *needs, char missing[SANDBOX_TEXTMAX])
+/*
+ * What could not be had, as text; "" if all is well. 0, or -1: the threads could not be started. They inherit what landlock
+ * takes away, which it does from one thread only; the filter then is for all that there are, and would not let one start.
+ */
+static int confine(const struct sandbox_needs *needs, char missing[SANDBOX_TEXTMAX], struct error *e)
 {
 	size_t n = 0;
 
 	missing[0] = '\0';
 	if (RUNNING_ON_VALGRIND) {
 		snprintf(missing, SANDBOX_TEXTMAX, "none under valgrind");
-		return;
+		return sandbox_threads(needs, e);
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) < 0) {
 		snprintf(missing, SANDBOX_TEXTMAX, "no_new_privs: %s", strerror(errno));
-		return;
+		return sandbox_threads(needs, e);
 	}
 	if (sandbox_landlock(needs) < 0)
 		n = (size_t)snprintf(missing, SANDBOX_TEXTMAX, "no landlock (%s)", strerror(errno));
+	if (sandbox_threads(needs, e) < 0)
+		return -1;
 	if (n < SANDBOX_TEXTMAX && sandbox_seccomp(needs) < 0)
 		snprintf(missing + n, SANDBOX_TEXTMAX - n, "%sno seccomp (%s)", n > 0 ? ", " : "", reason(errno));
+	return 0;
 }
 
 static void tell(const struct sandbox_needs *needs)
@@ -62,9 +68,10 @@ int sandbox_enter(const struct sandbox_needs *needs, enum sandbox_mode mode, str
 	bool first = !entered;
 
 	if (mode == SANDBOX_OFF)
-		return 0;
+		return sandbox_threads(needs, e);
 	entered = true;
-	confine(needs, missing);
+	if (confine(needs, missing, e) < 0)
+		return -1;
 	if (missing[0] == '\0') {
 		tell(needs);
 		return 0;

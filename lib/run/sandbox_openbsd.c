@@ -58,6 +58,9 @@ int sandbox_enter(const struct sandbox_needs *needs, enum sandbox_mode mode, str
 {
 	static bool entered; /* unveil(2) has been locked */
 
+	/* (Both calls are for the whole process.) */
+	if (sandbox_threads(needs, e) < 0)
+		return -1;
 	if (mode == SANDBOX_OFF)
 		return 0;
 	if ((entered || hide(needs) == 0) && promise(needs) == 0) {

@@ -377,6 +377,8 @@ int sandbox_seccomp(const struct sandbox_needs *needs)
 {
 	struct program p;
 	struct sock_fprog program = {.filter = p.code};
+	unsigned long everybody = needs->threads ? SECCOMP_FILTER_FLAG_TSYNC : 0;
+	long rc;
 
 	write_program(&p, needs);
 	if (p.count == CODE_MAX) {
@@ -386,11 +388,12 @@ int sandbox_seccomp(const struct sandbox_needs *needs)
 	program.len = p.count;
 	/* No code of others runs in this process, so it need not pay for being filtered with slower
 	 * speculation. Kernels before 4.17 do not know the flag. */
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) == 0)
-		return 0;
-	if (errno != EINVAL)
-		return -1;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0UL, &program);
+	rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, everybody | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
+	if (rc < 0 && errno == EINVAL)
+		rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, everybody, &program);
+	if (rc > 0)
+		errno = ESRCH; /* this thread has a filter that we know nothing of */
+	return rc == 0 ? 0 : -1;
 }
 
 #endif

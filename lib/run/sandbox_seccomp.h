@@ -16,7 +16,8 @@ int sandbox_seccomp_check(void);
  * put into a terminal.
  *
  * Threads that exist already keep what they have (a name look-up that was given up may still
- * wait for its answer): a filter forced upon them would end us for what they may do.
+ * wait for its answer): a filter forced upon them would end us for what they may do. Unless the needs have
+ * threads(), which do nothing but compute: then it is for all of them.
  * 0, or -1 with errno set and nothing changed.
  */
 int sandbox_seccomp(const struct sandbox_needs *needs);

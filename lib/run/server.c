@@ -8,9 +8,31 @@
 
 #include "clock.h"
 #include "log.h"
+#include "workers.h"
 
 #define AGAIN_SECONDS 0.2
 #define SILENT_MS 1000
+
+static void watch_all(struct server *srv, bool on)
+{
+	for (int i = 0; i < srv->listeners.count; i++) {
+		if (on)
+			ev_io_start(srv->loop, &srv->accepting[i]);
+		else
+			ev_io_stop(srv->loop, &srv->accepting[i]);
+	}
+}
+
+void server_relieved(void *owner)
+{
+	struct server *srv = owner;
+
+	if (!srv->waits || workers_full(srv->workers))
+		return;
+	srv->waits = false;
+	if (!ev_is_active(&srv->again))
+		watch_all(srv, true);
+}
 
 static void forget(struct server *srv, struct conn *c)
 {
@@ -30,6 +52,7 @@ static void drop(struct server *srv, struct conn *c)
 		log_info(1, "%s: looked who is here", c->peer);
 	server_left(srv, c);
 	conn_free(c);
+	server_relieved(srv);
 }
 
 void server_left(struct server *srv, const struct conn *c)
@@ -60,11 +83,26 @@ static void judge(struct server *srv, struct conn *c)
 	conn_update(c);
 }
 
+static void put_to_work(struct server *srv, struct conn *c)
+{
+	c->job = workers_give(srv->workers, &c->session, c);
+	if (!c->job) {
+		session_abort(&c->session, CLOSE_BUSY, ERROR_IO, "out of memory");
+		return;
+	}
+	if (!srv->waits && workers_full(srv->workers)) {
+		srv->waits = true;
+		watch_all(srv, false);
+	}
+}
+
 static void on_changed(struct conn *c, void *owner)
 {
 	struct server *srv = owner;
 	bool served;
 
+	if (session_state(&c->session) & SESSION_HEAVY)
+		put_to_work(srv, c);
 	if (session_state(&c->session) & SESSION_JUDGE)
 		judge(srv, c);
 	/* One that was let in counts, even if it has closed already by the same segment. */
@@ -139,16 +177,6 @@ static void add(struct server *srv, int fd, const char *peer, const struct ipkey
 	log_info(2, "%s: connected", peer);
 }
 
-static void watch_all(struct server *srv, bool on)
-{
-	for (int i = 0; i < srv->listeners.count; i++) {
-		if (on)
-			ev_io_start(srv->loop, &srv->accepting[i]);
-		else
-			ev_io_stop(srv->loop, &srv->accepting[i]);
-	}
-}
-
 /* Over a limit a stranger gets three bytes (the word "busy" of vault/1), and no memory of ours. */
 static bool let_in(struct server *srv, int fd, const char *peer, const struct ipkey *ip)
 {
@@ -206,9 +234,12 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 
 static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 {
+	struct server *srv = w->data;
+
 	(void)loop;
 	(void)events;
-	watch_all(w->data, true);
+	if (!srv->waits)
+		watch_all(srv, true);
 }
 
 int server_start(struct server *srv, struct error *e)

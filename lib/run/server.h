@@ -3,7 +3,8 @@
  * one deadline each, until one is ready; then that session is handed over.
  *
  * What has not authenticated costs little and can be thrown out: at most ${most} at a time,
- * and when one more comes, the one that said nothing yet (else the oldest) goes.
+ * and when one more comes, the one that said nothing yet (else the oldest) goes. That is for those who are slow; when
+ * it is the workers that have enough to do, nobody goes, and no more are accepted for a moment: they wait in the kernel.
  */
 #ifndef SERVER_H
 #define SERVER_H
@@ -42,10 +43,12 @@ struct server {
 	struct session_config config;
 	struct server_hooks hooks;
 	struct bufpool *pool;	/* for the buffers, or NULL */
+	struct workers *workers; /* for handshakes, or NULL: then config.handshake.puts_off is not set */
 	int most;		/* that shake hands at a time */
 	size_t buffers;		/* size of the buffers that an accepted client gets */
 	struct conn **pending;
 	int pending_count;
+	bool waits; /* for the workers, before it accepts more */
 	bool busy; /* whoever else comes is told so */
 	int64_t max_per_ip;	 /* connections, 0 = no limit */
 	struct rate handshakes; /* how many may begin */
@@ -58,6 +61,9 @@ int server_start(struct server *srv, struct error *e);
 
 /* Accept no more, close the listening sockets and tell those that still shake hands "busy". */
 void server_stop(struct server *srv);
+
+/* For workers_new(); ${owner} is the server. The workers can be given more: accept again. */
+void server_relieved(void *owner);
 
 /* The rules have changed: who has had a good verdict, but is not ready yet, gets another one. */
 void server_judge_again(struct server *srv);

@@ -10,6 +10,7 @@
 #include "pskfile.h"
 #include "roster.h"
 #include "service_code.h"
+#include "workers.h"
 
 /* ---- guests ---- */
 
@@ -236,12 +237,32 @@ static void on_failed(struct server *srv, struct conn *c)
 
 /* ---- set-up ---- */
 
+static int open_workers(struct service *v, struct error *e)
+{
+	struct server *srv = &v->server;
+
+	if (v->o->workers <= 1)
+		return 0;
+	srv->workers = workers_new(v->loop, (int)v->o->workers, conn_worked, server_relieved, srv, e);
+	srv->config.handshake.puts_off = srv->workers != NULL;
+	return srv->workers ? 0 : -1;
+}
+
+static int start_workers(void *owner, struct error *e)
+{
+	return workers_start(owner, e);
+}
+
 static int confine(struct service *v, struct error *e)
 {
 	struct sandbox_needs needs = {.accept = true, .removal_too = control_path(v->control), .reread = v->reread,
 	    .reread_too = v->reread_psks};
 
 	service_code_needs(v, &needs);
+	if (v->server.workers) {
+		needs.threads = start_workers;
+		needs.threads_owner = v->server.workers;
+	}
 	if (v->server.listeners.unix_path[0] != '\0')
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
@@ -324,7 +345,7 @@ static int setup(struct service *v, struct error *e)
 	ev_prepare_start(v->loop, &v->prepare);
 	if (v->kind->start && v->kind->start(v, e) < 0)
 		return -1;
-	if (server_start(srv, e) < 0 || open_control(v, e) < 0)
+	if (open_workers(v, e) < 0 || server_start(srv, e) < 0 || open_control(v, e) < 0)
 		return -1;
 	signals_start(&v->signals, v->loop, service_signal, v);
 	return settle(v, e) < 0 ? -1 : finish(v, e);
@@ -346,6 +367,7 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		status = service_outcome(&v);
 		signals_stop(&v.signals);
 	}
+	workers_stop(v.server.workers); /* they read keys that go now */
 	for (struct guest *g = v.first, *next = NULL; g && (next = g->next, true); g = next)
 		remove_guest(g);
 	if (o->stream.stats != REPORT_NONE)
@@ -358,6 +380,7 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 		kind->stop(&v);
 	stream_close(&v.stream);
 	server_free(&v.server);
+	workers_free(v.server.workers);
 	service_reload_free(&v);
 	service_code_free(&v);
 	bufpool_free(&v.pool);

@@ -6,6 +6,7 @@
 #include "privileges.h"
 #include "pskfile.h"
 #include "service.h"
+#include "workers.h"
 
 /* A list of pre-shared keys stays while there may be a handshake that began with it. */
 struct service_psks {
@@ -75,7 +76,7 @@ static int read_psks(struct service *v, struct error *e)
 		free(fresh);
 		return -1;
 	}
-	if (v->server.pending_count == 0)
+	if (v->server.pending_count == 0 && (!v->server.workers || workers_idle(v->server.workers)))
 		service_reload_free(v);
 	fresh->older = v->psks;
 	v->psks = fresh;

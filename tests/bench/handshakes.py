@@ -84,9 +84,9 @@ class Server:
 class Vault(Server):
     ours = True
 
-    def __init__(self, name, pattern):
-        self.pattern = pattern
-        super().__init__(name, f'vault-listen -k, {pattern}', 'swarm')
+    def __init__(self, name, pattern, title=None, driver='swarm', workers=1):
+        self.pattern, self.workers = pattern, workers
+        super().__init__(name, title or f'vault-listen -k, {pattern}', driver)
 
     def version(self, place):
         return output_of([place.tool('vault-listen'), '--version']).split('\n')[0]
@@ -95,11 +95,22 @@ class Vault(Server):
         places.make_vault_keys(place)
 
     def start(self, place, errors):
-        return start_vault(place, errors, '--protocol', self.pattern)
+        return start_vault(place, errors, '--protocol', self.pattern, *(['--workers', self.workers] if self.workers > 1 else []))
 
     def client(self, place, port, count, parallel):
         known = ['--server', '@' + place.path('server.pub')] if self.pattern == 'IK' else []
         return swarm_argv(place, port, count, '--parallel', parallel, '--short', '--pattern', self.pattern, *known)
+
+
+class Hello(Vault):
+    """First messages, which the server answers in full, and no more: the driver computes nothing."""
+
+    def missing(self, place):
+        return None if os.access(os.path.join(place.build, 'bench', 'helloload'), os.X_OK) else 'helloload'
+
+    def client(self, place, port, count, parallel):
+        return [os.path.join(place.build, 'bench', 'helloload'), port, count, parallel, self.pattern,
+                *(['@' + place.path('server.pub')] if self.pattern == 'IK' else [])]
 
 
 class Tls(Server):
@@ -174,6 +185,15 @@ def all_servers():
             Openssl('s_server', 'openssl s_server, TLS 1.3', False),
             Openssl('s_server-mutual', 'openssl s_server, client certificate', True),
             Stunnel('stunnel-mutual', 'stunnel, client certificate')]
+
+
+def with_workers(counts):
+    """The same by vault-listen with so many threads each: {name: [servers, as many as counts]}."""
+    kinds = {'answers-ik': (Hello, 'IK', 'first messages of IK answered', 'helloload'),
+             'answers-xx': (Hello, 'XX', 'first messages of XX answered', 'helloload'),
+             'full-xx': (Vault, 'XX', 'full handshakes, XX', 'swarm'), 'full-ik': (Vault, 'IK', 'full handshakes, IK', 'swarm')}
+    return {name: [kind(f'{name}-{n}', pattern, title, driver, n) for n in counts]
+            for name, (kind, pattern, title, driver) in kinds.items()}
 
 
 def _last_line(path):

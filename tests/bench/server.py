@@ -3,9 +3,10 @@
 
 Usage: server.py [--json]
 
-  BENCH_ROUNDS (5)         rounds after the warm-up       BENCH_PARTS  of handshakes,held,idle; comma list
+  BENCH_ROUNDS (5)         rounds after the warm-up       BENCH_PARTS  of handshakes,workers,held,idle; comma list
   BENCH_HANDSHAKES (2000)  a run, BENCH_PARALLEL (16) at a time
   BENCH_TOOLS              only these servers for handshakes, comma list
+  BENCH_WORKERS (1 and as many as there are CPUs)  of vault-listen --workers, comma list
   BENCH_HELD (500)         connections that are held while BENCH_MIB (200) are sent, BENCH_TIMES (3) times
   BENCH_CLIENTS (1,10,100,1000,10000)  idle ones, for BENCH_IDLE (2) seconds; BENCH_MESSAGES (20000) come from all of
                            them together
@@ -33,8 +34,8 @@ from place import MIB, make_place  # noqa: E402
 from proc import Failure, end_all  # noqa: E402
 from report import complaints, median, spread, times  # noqa: E402
 
-PARTS = ('handshakes', 'held', 'idle')
-NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'IDLE', 'MESSAGES')
+PARTS = ('handshakes', 'workers', 'held', 'idle')
+NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'WORKERS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'IDLE', 'MESSAGES')
 
 
 class Options:
@@ -59,6 +60,10 @@ class Options:
         self.clients = words('BENCH_CLIENTS', '1,10,100,1000,10000')
         if not all(w.isdigit() and 0 < int(w) <= 60000 for w in self.clients):
             usage_error('BENCH_CLIENTS: numbers up to 60000')
+        self.workers = words('BENCH_WORKERS', f'1,{min(max(os.cpu_count() or 1, 2), 64)}')
+        if not all(w.isdigit() and 0 < int(w) <= 64 for w in self.workers):
+            usage_error('BENCH_WORKERS: numbers up to 64')
+        self.workers = sorted({int(w) for w in self.workers})
         self.clients = sorted({int(w) for w in self.clients})
         self.build = os.path.abspath(os.environ.get('VT_BUILD') or os.path.join(ROOT, 'build'))
         self.bin = os.path.abspath(os.environ.get('VT_BIN') or os.path.join(self.build, 'bin'))
@@ -119,6 +124,10 @@ def one_round(place, options, data, servers, n):
         attempt(data['handshakes'][s.name], n,
                 lambda s=s: handshakes.measure(place, s, options.handshakes if n else min(options.handshakes, 200),
                                                options.parallel), s.title)
+    for e in data['workers'].values():
+        s = e['server']
+        attempt(e, n, lambda s=s: handshakes.measure(place, s, options.handshakes if n else min(options.handshakes, 200),
+                                                     options.parallel), f'{s.title}, --workers {s.workers}')
     if 'held' in options.parts:
         attempt(data['held'], n, lambda: crowd.held(place, options.held, options.times), f'{options.held} connections held')
     for e in data['idle'].values() if n else ():
@@ -139,6 +148,18 @@ def choose(place, options, missing):
     return servers
 
 
+def choose_workers(place, options, missing):
+    chosen = {}
+    for name, servers in handshakes.with_workers(options.workers).items() if 'workers' in options.parts else ():
+        lacks = servers[0].missing(place)
+        if lacks:
+            missing[name] = f'{lacks} is not built'
+            continue
+        for s in servers:
+            chosen[s.name] = entry(s.title, ours=True, kind=name, workers=s.workers, server=s)
+    return chosen
+
+
 def run_all(options):
     before, notes, missing = load(), [], {}
     clients = bounded(options, notes)
@@ -148,10 +169,13 @@ def run_all(options):
         data = {'v': 1, 'command': options.command(), 'rounds': options.rounds,
                 'handshakes': {s.name: entry(s.title, driver=s.driver, mutual=s.mutual, ours=s.ours,
                                              version=s.version(place)) for s in servers},
+                'workers': choose_workers(place, options, missing),
                 'held': entry(f'{options.held} held'),
                 'idle': {n: entry(f'{n} idle', clients=n) for n in clients} if 'idle' in options.parts else {}}
         for n in range(options.rounds + 1):
             one_round(place, options, data, servers, n)
+    for e in data['workers'].values():
+        del e['server']
     sizes = {'count': options.handshakes, 'parallel': options.parallel, 'held': options.held, 'mib': options.mib,
              'times': options.times, 'messages': options.messages, 'line': crowd.LINE, 'idle_s': options.idle}
     return {**data, 'sizes': sizes, 'notes': notes, 'missing': missing,
@@ -171,6 +195,18 @@ def handshake_table(data):
                      spread(r, 'busy', 2), complaints(e, ('failed', 'FAILED handshakes'))])
     return report.table(['server', 'proves a key', 'a second', 'x s_server', 'server CPU ms/1000', 'x s_server',
                          'driver CPU ms/1000', 'server busy', ''], rows)
+
+
+def workers_table(data):
+    base, rows = {}, []
+    for e in data['workers'].values():
+        r = e['runs']
+        one = base.setdefault(e['kind'], r)
+        rows.append([e['title'], e['workers'], spread(r, 'per_second', 0), times(r, one, 'per_second'), spread(r, 'cpu_ms_1000', 0),
+                     times(r, one, 'cpu_ms_1000'), median(r, 'driver_cpu_ms_1000', 0), spread(r, 'busy', 2),
+                     complaints(e, ('failed', 'FAILED handshakes'))])
+    return report.table(['vault-listen -k', '--workers', 'a second', 'x first', 'server CPU ms/1000', 'x first', 'driver CPU ms/1000',
+                         'server busy', ''], rows)
 
 
 def held_lines(data):
@@ -205,6 +241,10 @@ def text(data):
                 'certificates. The drivers (tests/tools/swarm.c, tests/bench/tlsload.c) are one process each and share the CPUs',
                 'with the server, so that CPU time compares best; "server busy" is its share of one CPU: where that is well below',
                 '1, the server has waited for the driver.', '', handshake_table(data)]
+    if data['workers']:
+        out += ['', f'--workers: {z["count"]} a run, {z["parallel"]} at a time. A first message that is answered costs the server all of its own public-key',
+                'work (IK), and the driver (tests/bench/helloload.c) next to nothing; with full handshakes the driver needs as much as',
+                'the server, so that few CPUs leave the threads nothing:', '', workers_table(data)]
     if data['held']['runs'] or data['held']['failures']:
         out += ['', *held_lines(data)]
     if data['idle']:
@@ -218,7 +258,7 @@ def text(data):
 
 def sound(data):
     """Nothing failed that is ours."""
-    bad = [e['title'] for e in data['handshakes'].values()
+    bad = [e['title'] for e in (*data['handshakes'].values(), *data['workers'].values())
            if e['ours'] and (e['failures'] or any(r['failed'] for r in e['runs']))]
     e = data['held']
     if e['failures'] or any(r['lost'] or r['held'] < r['asked'] for r in e['runs']):

@@ -8,7 +8,7 @@
  *   sandbox-try --deny WHAT COMMAND      run a command on a system that has not WHAT: landlock, seccomp, both
  *
  * NEED is --accept, --connect PORT, --also PORT (up to four more), --unix, --bind PORT, --resolve, --append FILE, --arrival FILE, --directory DIR,
- * --removal FILE, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there
+ * --removal FILE, --thread: each TRY is made by a thread that was started for the sandbox's threads, --again: it will be entered once more, and --twice: which is done, with no needs; with --off there
  * is none. TRY is a name from the table below, with arguments after colons.
  */
 #include <errno.h>
@@ -186,6 +186,50 @@ static const struct {
 static enum sandbox_mode mode = SANDBOX_REQUIRE;
 static bool twice;
 
+/* ---- a thread that is there before ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t thread;
+	bool runs;
+	int (*go)(void);
+} other = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void *in_other(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&other.lock);
+	other.runs = true;
+	pthread_cond_signal(&other.changed);
+	while (!other.go)
+		pthread_cond_wait(&other.changed, &other.lock);
+	pthread_mutex_unlock(&other.lock);
+	_exit(other.go() == 0 ? 0 : errno);
+}
+
+static int start_other(void *owner, struct error *e)
+{
+	(void)owner;
+	if (pthread_create(&other.thread, NULL, in_other, NULL) != 0)
+		return error_set(e, ERROR_IO, BLAME_LOCAL, "no thread");
+	pthread_mutex_lock(&other.lock);
+	while (!other.runs)
+		pthread_cond_wait(&other.changed, &other.lock);
+	pthread_mutex_unlock(&other.lock);
+	return 0;
+}
+
+/* (It does not come back.) */
+static void go_in_other(int (*go)(void))
+{
+	pthread_mutex_lock(&other.lock);
+	other.go = go;
+	pthread_cond_signal(&other.changed);
+	pthread_mutex_unlock(&other.lock);
+	pthread_join(other.thread, NULL);
+}
+
 static void enter(const struct sandbox_needs *needs)
 {
 	const struct sandbox_needs nothing_more = {0};
@@ -211,6 +255,8 @@ static void child(const struct sandbox_needs *needs, char *what)
 		if (strcmp(tries[i].name, name) == 0) {
 			linux_prepare(arg[0]);
 			enter(needs);
+			if (needs->threads)
+				go_in_other(tries[i].go);
 			_exit(tries[i].go() == 0 ? 0 : errno);
 		}
 	fprintf(stderr, "sandbox-try: no try is called '%s'\n", name);
@@ -285,7 +331,7 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"accept", 0, NULL, 'a'}, {"connect", 1, NULL, 'c'}, {"also", 1, NULL, 'l'}, {"bind", 1, NULL, 'b'},
 	    {"resolve", 0, NULL, 'r'}, {"append", 1, NULL, 'p'}, {"arrival", 1, NULL, 'v'}, {"directory", 1, NULL, 'd'}, {"removal", 1, NULL, 'u'},
-	    {"unix", 0, NULL, 'x'},
+	    {"unix", 0, NULL, 'x'}, {"thread", 0, NULL, 'h'},
 	    {"again", 0, NULL, '1'}, {"twice", 0, NULL, '2'}, {"off", 0, NULL, 'o'}, {"time", 1, NULL, 't'}, {"deny", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 	const struct rlimit no_core = {0, 0};
 	uint16_t ports[4];
@@ -306,6 +352,7 @@ int main(int argc, char **argv)
 		case 'u': needs.removal = optarg; break;
 		case 'o': mode = SANDBOX_OFF; break;
 		case 'x': needs.connect = true; needs.unix_socket = true; break;
+		case 'h': needs.threads = start_other; break;
 		case '1': needs.again = true; break;
 		case '2': needs.again = twice = true; break;
 		case 't': times = atoi(optarg); break;
