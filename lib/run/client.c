@@ -69,6 +69,7 @@ static int confine(struct client *c, struct error *e)
 		json_object_seed(0); /* reads the system's random numbers, once */
 	needs = needs_of_handshake(c);
 	c->loose = needs.again;
+	noise_protocol_prepare(&c->contact.protocol);
 	return stream_confine(&c->stream, needs, e);
 }
 

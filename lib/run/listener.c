@@ -16,6 +16,7 @@
 #include "exec.h"
 #include "hosting.h"
 #include "log.h"
+#include "protocol.h"
 #include "pskfile.h"
 #include "server.h"
 #include "signals.h"
@@ -294,6 +295,8 @@ static int confine(const struct listener *l, struct error *e)
 		needs.append = l->enrol.path;
 	if (at->unix_path[0] != '\0')
 		needs.removal = at->unix_path;
+	protocol_prepare(l->o->allowed, l->o->allowed_count);
+	noise_protocol_prepare(&l->o->raw_protocol);
 	return stream_confine(&l->stream, needs, e);
 }
 

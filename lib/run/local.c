@@ -195,6 +195,7 @@ static int confine(struct local *l, struct error *e)
 	contact_needs(&all->contact, &needs);
 	if (o->stream.log_json)
 		json_object_seed(0); /* reads the system's random numbers, once */
+	noise_protocol_prepare(&all->contact.protocol);
 	return stream_confine(&all->stream, needs, e);
 }
 

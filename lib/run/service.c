@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "control.h"
 #include "log.h"
+#include "protocol.h"
 #include "pskfile.h"
 #include "roster.h"
 #include "service_code.h"
@@ -246,6 +247,8 @@ static int confine(struct service *v, struct error *e)
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
 		v->kind->confine(v, &needs);
+	protocol_prepare(v->o->allowed, v->o->allowed_count);
+	noise_protocol_prepare(&v->o->raw_protocol);
 	return stream_confine(&v->stream, needs, e);
 }
 

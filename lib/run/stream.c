@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "crypto/keytext.h"
+#include "crypto/library.h"
 #include "log.h"
 #include "progress.h"
 #include "stdstreams.h"
@@ -153,6 +154,7 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 		json_object_seed(0);
 		log_stamp(stamp);
 	}
+	library_no_more();
 	needs.directory = stdstreams_directory(st->stdio);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }
