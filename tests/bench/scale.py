@@ -8,6 +8,8 @@ from place import MIB
 from proc import Failure, status_text
 
 LOOK_SECONDS = 0.01
+RECORD = 32768
+MESSAGE = 256
 
 
 class Peak:
