@@ -158,6 +158,22 @@ said_in() { event "$1" "(.count == $2 and .failed == 0)"; }
 	whole lines "$n" "$each" "$size"
 }
 
+@test "out of descriptors: a listener says so once, not for each try, and goes on" {
+	command -v prlimit >/dev/null || skip "prlimit is NOT INSTALLED"
+	VT_WRAP="prlimit --nofile=40:40 $VT_WRAP" serve -k --anonymous
+	swarm 60 --parallel 60
+	eventually 20 grep -q 'cannot accept a connection: Too many open files' "$LISTEN_ERR"
+	idle 1500
+	[ "$(grep -c 'cannot accept a connection' "$LISTEN_ERR")" -le 2 ] || fail "$(cat "$LISTEN_ERR")"
+	[ "$(grep -c 'Too many open files$' "$LISTEN_ERR")" = 1 ]
+	release stay
+	wait_for "$SWARM_PID" 20
+	client "$AT"
+	expect_status 0 vault-connect client.err
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+}
+
 @test "connections that are held, dripped into, or left in the middle of a hello or a frame are in nobody's way" {
 	local start
 	find_python socket

@@ -33,6 +33,7 @@ static void join(struct service *v, struct guest *g)
 		v->first = g;
 	v->last = g;
 	v->count++;
+	service_count(v, g->conn, 1);
 }
 
 static void leave(struct guest *g)
@@ -49,6 +50,7 @@ static void leave(struct guest *g)
 	else
 		v->last = g->prev;
 	v->count--;
+	service_count(v, g->conn, -1);
 }
 
 void service_consider_end(struct service *v)

@@ -127,6 +127,9 @@ void service_leave(struct guest *g);
 
 /* The line in authorized_keys of a client that is to be let in, or NULL. */
 const struct trust_entry *service_entry(const struct service *v, const struct conn *c);
+/* Keep account of the sessions of each key: one ${more} (or less, -1); all of them, when the list is a new one. */
+void service_count(struct service *v, const struct conn *c, int more);
+void service_count_anew(struct service *v);
 /* Why there is no room for it, as constant text; NULL if there is. */
 const char *service_full(const struct service *v, const struct conn *c);
 
