@@ -20,7 +20,7 @@ FORBIDDEN='malloc calloc realloc reallocarray free aligned_alloc posix_memalign 
 
 # What the lower floors may take from libc and the compiler.
 LIBC='mem[a-z]+|str[a-z]+|bcmp|bzero|explicit_bzero|v?snprintf|__(mem|str|stp)[a-z]+_chk|__v?snprintf_chk|__isoc23_strtou?l+'
-COMPILER='__stack_chk_fail|__cpu_(model|features2)|_GLOBAL_OFFSET_TABLE_|__(u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|neg|cmp|ucmp|popcount|clz|ctz|bswap|ffs|parity)[sdt]i[0-9]?'
+COMPILER='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(u?div|u?mod|u?divmod|mul|ashl|ashr|lshr|neg|cmp|ucmp|popcount|clz|ctz|bswap|ffs|parity)[sdt]i[0-9]?'
 
 # object:symbol that break the rule for a reason that is written here. A zero-copy pack buffer would be the usual one.
 # library.c loads, which is all that it is for; ipsec-mb leaves it to its caller to have room for expanded keys, which

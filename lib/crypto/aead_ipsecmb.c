@@ -9,6 +9,8 @@
 
 #if WITH_IPSEC_MB
 
+#include <cpuid.h>
+#include <immintrin.h>
 #include <intel-ipsec-mb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +32,33 @@ static struct {
 	IMB_MGR *manager; /* of all sessions, as long as the process lives: it has no state of theirs */
 } imb;
 
+/* The vector registers that the system keeps when it switches tasks: of SSE, AVX, AVX-512. */
+#define STATES 0xe6U
+
+static __attribute__((target("xsave"))) bool system_serves(void)
+{
+	return (_xgetbv(0) & STATES) == STATES;
+}
+
+/* Asked when it matters: compilers ask at every start, and virtual machines answer slowly. */
+static bool cpu_serves(void)
+{
+	unsigned a, b, c, d;
+
+	if (__get_cpuid(1, &a, &b, &c, &d) != 1 || !(c & bit_OSXSAVE) || !system_serves())
+		return false;
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) == 1 && b & bit_AVX512F && c & bit_VAES && c & bit_VPCLMULQDQ;
+}
+
 static bool serves(enum aead_alg alg)
 {
-	return alg == AEAD_AESGCM && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq");
+	static int known = -1;
+
+	if (alg != AEAD_AESGCM)
+		return false;
+	if (known < 0)
+		known = cpu_serves();
+	return known;
 }
 
 static int find_functions(void)
