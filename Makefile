@@ -265,7 +265,7 @@ bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_RO
 	@$(REMAKE) all $(BUILD)/bench/udploop $(BUILD)/tests/udpflood >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
 
-bench-server: build-deps ## what a listener does for many: BENCH_ROUNDS BENCH_HANDSHAKES BENCH_HELD BENCH_MIB BENCH_CLIENTS BENCH_JSON
+bench-server: build-deps ## what a listener does for many: BENCH_ROUNDS BENCH_HANDSHAKES BENCH_HELD BENCH_MIB BENCH_CLIENTS BENCH_TOTAL BENCH_JSON
 	@$(REMAKE) all $(BUILD)/bench/tlsload $(BUILD)/bench/helloload $(BUILD)/tests/swarm >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/server.py
 

@@ -355,6 +355,42 @@ feed() {
 	stop_listener 0
 }
 
+has_read() { [ "$(grep -c 'authorized_keys: 1 keys' "$LISTEN_ERR")" = "$1" ]; }
+
+@test "max-clients= of a key counts who is in, also after the keys were read anew, and not who has left" {
+	local n
+	sed -i 's/^/max-clients=2 /' "$SERVER_DIR/authorized_keys"
+	serve -v -k
+	join a
+	join b
+	for n in 1 2; do
+		kill -HUP "$LISTEN_PID"
+		eventually 10 has_read "$n"
+		client "$AT"
+		expect_status 3 vault-connect client.err
+	done
+	release a.in
+	ended "$PID_a" 0 vault-connect a.err
+	client "$AT"
+	expect_status 0 vault-connect client.err
+	join c
+	client "$AT"
+	expect_status 3 vault-connect client.err
+	# Above the limit already, when that comes.
+	sed -i 's/^max-clients=2/max-clients=1/' "$SERVER_DIR/authorized_keys"
+	kill -HUP "$LISTEN_PID"
+	eventually 10 has_read 3
+	release b.in
+	ended "$PID_b" 0 vault-connect b.err
+	client "$AT"
+	expect_status 3 vault-connect client.err
+	release c.in
+	ended "$PID_c" 0 vault-connect c.err
+	client "$AT"
+	expect_status 0 vault-connect client.err
+	stop_listener 0
+}
+
 @test "expires= and rate= of a key" {
 	sed -i 's/^/expires=2020-01-01 /' "$SERVER_DIR/authorized_keys"
 	serve -k

@@ -117,12 +117,62 @@ crowd() {
 	instrumented && skip "the tools are measured as they are"
 	find_python json
 	bounded 120 env BENCH_ROUNDS=1 BENCH_HANDSHAKES=20 BENCH_PARALLEL=4 BENCH_TOOLS=vault-xx,vault-ik BENCH_HELD=6 BENCH_MIB=1 \
-	    BENCH_TIMES=1 BENCH_CLIENTS=1,20 BENCH_MESSAGES=100 BENCH_IDLE=1 BENCH_JSON=1 \
+	    BENCH_TIMES=1 BENCH_CLIENTS=1,20 BENCH_MESSAGES=100 BENCH_IDLE=1 BENCH_TOTAL=4 BENCH_SMALL=1000 BENCH_JSON=1 \
 	    "$PYTHON" "$ROOT/tests/bench/server.py" >bench.json 2>bench.err || fail "$(cat bench.err)"
 	jq -es 'length == 1 and (.[0] | ([.handshakes[].runs[0]] | length == 2 and all(.handshakes == 20 and .failed == 0)) and
 	    ([.workers[].runs[0]] | length >= 4 and all(.handshakes == 20 and .failed == 0)) and
 	    (.held.runs[0] | .held == 6 and .lost == 0 and .share > 0) and
-	    ([.idle[].runs[0]] | length == 2 and all(.messages == 100 and .messages_lost == 0 and .rss_kib_client > 0)))' bench.json
+	    ([.idle[].runs[0]] | length == 2 and all(.messages == 100 and .messages_lost == 0 and .rss_kib_client > 0)) and
+	    ([.scale.bulk[].runs[0]] | length == 2 and all(.messages * .size >= 3932160 and .lost == 0 and .cpu_s_gib > 0 and .anon_kib > 0)) and
+	    ([.scale.small[].runs[0]] | length == 2 and all(.messages == 1000 and .lost == 0 and .cpu_us_message > 0)))' bench.json
+}
+
+# Is each line of each client there, once and whole? whole FILE CLIENTS EACH SIZE
+whole() {
+	awk -v clients="$2" -v each="$3" -v size="$4" '
+		length != size - 1 || $0 !~ /x$/ || ++seen[$1 " " $2] > 1 || $1 >= clients || $2 >= each { bad = 1; exit }
+		END { exit bad || NR != clients * each }' "$1"
+}
+
+said_in() { event "$1" "(.count == $2 and .failed == 0)"; }
+
+@test "a crowd that sends at the same time, to a slow reader: all of everybody's is there, and nobody waits for ever" {
+	local n reader each=4 size=20000
+	n=$(soak 150 1000)
+	[ -z "$VT_WRAP" ] || n=20
+	mkfifo slow
+	# (To open it waits for the other side, so not here.)
+	# shellcheck disable=SC2016
+	spawn bash -c 'exec "$0" --limit 300 64M <slow >lines' "$VT_BUILD/tests/slowread"
+	reader=$SPAWN_PID
+	LISTEN_STDOUT=slow serve -k --anonymous --quiet --framing lines --recv-only
+	swarm "$n" --send "$each" --size "$size" --turns
+	eventually 60 said_in connected "$n"
+	printf '!' >stay &
+	eventually 120 said_in confirmed "$n"
+	printf '!' >stay &
+	eventually 60 said_in delivered "$n"
+	ended "$SWARM_PID" 0 swarm swarm.err
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
+	ended "$reader" 0 slowread
+	whole lines "$n" "$each" "$size"
+}
+
+@test "out of descriptors: a listener says so once, not for each try, and goes on" {
+	command -v prlimit >/dev/null || skip "prlimit is NOT INSTALLED"
+	VT_WRAP="prlimit --nofile=40:40 $VT_WRAP" serve -k --anonymous
+	swarm 60 --parallel 60
+	eventually 20 grep -q 'cannot accept a connection: Too many open files' "$LISTEN_ERR"
+	idle 1500
+	[ "$(grep -c 'cannot accept a connection' "$LISTEN_ERR")" -le 2 ] || fail "$(cat "$LISTEN_ERR")"
+	[ "$(grep -c 'Too many open files$' "$LISTEN_ERR")" = 1 ]
+	release stay
+	wait_for "$SWARM_PID" 20
+	client "$AT"
+	expect_status 0 vault-connect client.err
+	signal "$LISTEN_PID" TERM 20
+	expect_status 0 vault-listen "$LISTEN_ERR"
 }
 
 @test "connections that are held, dripped into, or left in the middle of a hello or a frame are in nobody's way" {

@@ -256,6 +256,24 @@ late_reader() {
 	[ "$status" != 0 ]
 }
 
+@test "a helper that is killed: every client is told, one that is silent and one that is busy" {
+	hold open $'one\n'
+	serve -k -e cat
+	CLIENT_STDIN=open CLIENT_STDOUT=silent.out CLIENT_STDERR=silent.err start_client "$AT"
+	SILENT=$CLIENT_PID
+	eventually 10 grep -q one silent.out
+	CLIENT_STDIN=/dev/zero CLIENT_STDOUT=busy.out CLIENT_STDERR=busy.err start_client "$AT"
+	BUSY=$CLIENT_PID
+	eventually 10 test -s busy.out
+	kill -KILL "$(helper_of)"
+	ended "$SILENT" 7 vault-connect silent.err
+	ended "$BUSY" 7 vault-connect busy.err
+	# (Its pipe may have told us first.)
+	one_line silent.err "the peer's output failed"
+	one_line busy.err "the peer's output failed"
+	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
+}
+
 @test "SIGTERM: sessions may finish, then their commands are told to leave" {
 	watcher
 	hold open $'one\n'

@@ -376,33 +376,6 @@ int session_start(struct session *s, const struct session_config *config, struct
 	return 0;
 }
 
-bool session_rest(struct session *s)
-{
-	if (s->phase != PHASE_RUN || !s->ready || s->win_count > 0 || s->held || s->in_head != s->in_tail ||
-	    s->out_head != s->out_tail)
-		return false;
-	s->desk = NULL;
-	s->in = s->out = NULL;
-	s->in_cap = s->in_head = s->in_tail = s->out_cap = s->out_head = s->out_tail = s->data_tail = 0;
-	return true;
-}
-
-bool session_resting(const struct session *s)
-{
-	return !s->desk;
-}
-
-void session_wake(struct session *s, struct session_desk *desk, uint8_t *in, size_t in_cap, uint8_t *out,
-    size_t out_cap)
-{
-	s->desk = desk;
-	s->in = in;
-	s->in_cap = in_cap;
-	s->out = out;
-	s->out_cap = out_cap;
-	s->win_first = 0;
-}
-
 void session_move_desk(struct session *s, struct session_desk *desk)
 {
 	*desk = *s->desk;

@@ -178,6 +178,7 @@ struct session {
 	/* in: windows lie in [0, head), unparsed bytes in [head, tail). */
 	uint8_t *in;
 	size_t in_cap, in_head, in_tail;
+	size_t frame_size; /* of the record opened last */
 	unsigned win_first, win_count;
 	/* a compressed record, opened, that waits for the unsquash buffer to be free */
 	uint8_t *held;
@@ -250,6 +251,13 @@ int session_buffers(struct session *s, uint8_t *in, size_t in_cap, uint8_t *out,
  * session_state(), session_deadline(), session_error(), session_peer() and the like may be called. */
 bool session_rest(struct session *s);
 bool session_resting(const struct session *s);
+/* How many bytes of a record that has only begun are all that keeps it from that; 0 if there are none, or there is
+ * more. */
+size_t session_begun(const struct session *s);
+/* Then it rests when these are copied to ${keep} (session_begun() bytes), which the caller brings back after
+ * session_wake(). */
+void session_put_away(struct session *s, uint8_t *keep);
+void session_bring_back(struct session *s, const uint8_t *kept, size_t n);
 /* Go on with these (as for session_start(), buffers as for records). */
 void session_wake(struct session *s, struct session_desk *desk, uint8_t *in, size_t in_cap, uint8_t *out,
     size_t out_cap);

@@ -12,9 +12,22 @@
  * record) moves to the front.
  */
 
+#define BULK_FRAME 4096
+
+/*
+ * A sender of bulk makes its records all alike. Only as many as have room, and not the beginning of another: that
+ * would lie in the buffer until the rest comes, which then cannot be lent to anybody else.
+ */
 uint8_t *session_recv_wire_buf(struct session *s, size_t *len)
 {
-	*len = s->in_cap - s->in_tail;
+	size_t room = s->in_cap - s->in_tail, begun = s->in_tail - s->in_head, whole;
+
+	*len = room;
+	if (s->frame_size >= BULK_FRAME && s->phase == PHASE_RUN) {
+		whole = (begun + room) / s->frame_size * s->frame_size;
+		if (whole > begun)
+			*len = whole - begun;
+	}
 	return *len > 0 ? s->in + s->in_tail : NULL;
 }
 
@@ -76,6 +89,7 @@ static int open_frame(struct session *s)
 	}
 	s->peer.authenticated = true;
 	s->in_head += 4 + len;
+	s->frame_size = 4 + len;
 	return s->wire->record(s, frame + 4, len - AEAD_TAGBYTES) == 0;
 }
 

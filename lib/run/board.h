@@ -15,11 +15,11 @@ struct seat {
 	struct partial partial;
 	uint64_t dropped;
 	uint64_t mark;	/* standard output must have got so far before all that it said is out, and for its receipt */
-	struct guest *behind; /* in the line of those who wait for that */
-	bool in_line;
-	bool ended;	/* its end came, and waits for that */
-	bool waiting;	/* for room elsewhere */
-	bool full;	/* much waits for it */
+	struct line_place for_mark; /* it waits for that */
+	struct line_place for_room; /* it waits for room elsewhere */
+	struct line_place full;	    /* much waits for it */
+	bool called;	/* there is room, and it is its turn */
+	bool ended;	/* its end came, and waits for the mark */
 	bool said_end;	/* our direction to it has ended */
 };
 
@@ -33,8 +33,8 @@ struct board {
 	struct message_queue out;
 	size_t offset;
 	uint64_t queued, written; /* bytes for standard output, since the start */
-	int64_t waiting, full; /* guests of which that is true */
-	struct guest *line, *line_end; /* who wait for a mark, which are in order */
+	int64_t full; /* guests of which that is true */
+	struct line for_mark, for_room, fulls; /* (marks are in order) */
 	bool input_ended, failed;
 	struct error error;
 	int status;
@@ -51,11 +51,13 @@ void board_watch_input(struct board *b);
 /* Queue a guest's message for standard output. 0, or -1 without memory. */
 int board_to_output(struct board *b, const struct guest *g, const uint8_t *body, size_t len);
 void board_write_output(struct board *b);
-/* Step those who waited for room or for what has been written. */
+/* The same if much is queued, or somebody waits; else that can be done with what else comes in this turn of the loop. */
+void board_write_some(struct board *b);
+void board_write_rest(struct board *b);
+/* Step those who waited for room, as many as there may be room for, or for what has been written. */
 void board_wake_guests(struct board *b);
 /* A guest has ended: it waits until all that is queued now has been written. */
 void board_queue_up(struct guest *g);
-void board_leave_line(struct guest *g);
 
 /* ---- board_guests.c ---- */
 
@@ -66,12 +68,13 @@ int board_tell(struct guest *g, const void *body, size_t len);
 /* The same for what does not come from standard input: -1 with errno, see service_kind. */
 int board_say(struct guest *g, const void *body, size_t len);
 int64_t board_say_all(struct service *v, const void *body, size_t len);
-void board_set_full(struct board *b, struct seat *s, bool full);
-void board_set_waiting(struct guest *g, bool waiting);
+void board_set_full(struct guest *g, bool full);
 /* Must what goes to all wait? For every guest, or (where slow ones miss it) for the fastest. */
 bool board_waits(const struct board *b);
 /* Is there room for what this guest says, wherever that goes? */
 bool board_room(const struct guest *g);
+/* And is it its turn? Those who wait already come first. */
+bool board_turn(const struct guest *g);
 /* What the session has for us, what we have for it. */
 void board_take(struct guest *g, struct seat *s);
 void board_send(struct guest *g, struct seat *s);

@@ -44,14 +44,20 @@ static struct message *parcel_for(struct parcel *p, enum framing f, bool keeps_m
 	return p->framed;
 }
 
-void board_set_full(struct board *b, struct seat *s, bool full)
+void board_set_full(struct guest *g, bool full)
 {
-	if (s->full == full)
+	struct board *b = board_of(g);
+	struct seat *s = g->place;
+
+	if (s->full.taken == full)
 		return;
-	s->full = full;
 	b->full += full ? 1 : -1;
-	if (!full)
+	if (full) {
+		line_join(&b->fulls, &s->full, g);
+	} else {
+		line_leave(&b->fulls, &s->full);
 		board_wake_guests(b);
+	}
 }
 
 /* True if it will get the message. */
@@ -78,7 +84,7 @@ static bool give(struct guest *g, struct parcel *p)
 		return false;
 	}
 	if (s->queue.bytes >= BOARD_SEAT_LIMIT / 2)
-		board_set_full(b, s, true);
+		board_set_full(g, true);
 	service_soon(g);
 	return true;
 }
@@ -112,7 +118,7 @@ int board_say(struct guest *g, const void *body, size_t len)
 	const struct seat *s = g->place;
 
 	errno = EAGAIN;
-	return s && s->full ? -1 : board_tell(g, body, len);
+	return s && s->full.taken ? -1 : board_tell(g, body, len);
 }
 
 int64_t board_say_all(struct service *v, const void *body, size_t len)
@@ -180,7 +186,7 @@ void board_send(struct guest *g, struct seat *s)
 	while (s->queue.count > 0 && send_piece(g, s))
 		;
 	if (s->queue.bytes < BOARD_SEAT_LIMIT / 4)
-		board_set_full(board_of(g), s, false);
+		board_set_full(g, false);
 	if (may_end(g)) {
 		s->said_end = true;
 		session_end(&g->conn->session);
@@ -279,28 +285,40 @@ bool board_room(const struct guest *g)
 
 	if (b->service->o->echo)
 		return s->queue.bytes < BOARD_SEAT_LIMIT;
-	return b->out.bytes < BOARD_OUT_LIMIT && (!b->service->o->hub || !board_waits(b) || (b->full == 1 && s->full));
+	return b->out.bytes < BOARD_OUT_LIMIT && (!b->service->o->hub || !board_waits(b) || (b->full == 1 && s->full.taken));
 }
 
-void board_set_waiting(struct guest *g, bool waiting)
+bool board_turn(const struct guest *g)
 {
-	struct seat *s = g->place;
+	const struct board *b = board_of(g);
+	const struct seat *s = g->place;
 
-	if (s->waiting != waiting)
-		board_of(g)->waiting += waiting ? 1 : -1;
-	s->waiting = waiting;
+	return board_room(g) && (!b->for_room.first || s->called || b->service->o->echo);
+}
+
+/* It has had its turn, and goes to the end of the line if there is more. */
+static void turn_over(struct guest *g, struct seat *s, bool more, bool taken)
+{
+	struct board *b = board_of(g);
+
+	if (taken || !more)
+		line_leave(&b->for_room, &s->for_room);
+	if (more)
+		line_join(&b->for_room, &s->for_room, g);
+	s->called = false;
 }
 
 static void take_input(struct guest *g, struct seat *s)
 {
 	struct session *session = &g->conn->session;
 	const struct session_window *w;
+	bool taken = false;
 
 	while ((session_state(session) & SESSION_RECV_APP) && (w = session_recv_app_window(session)) != NULL) {
 		size_t n = w->len;
 
-		if (!board_room(g)) {
-			board_set_waiting(g, true);
+		if (!board_turn(g)) {
+			turn_over(g, s, true, taken);
 			return;
 		}
 		if ((marks_messages(session) ? take_marked(g, s, w) : take_bytes(g, s, w->data, w->len)) < 0) {
@@ -308,8 +326,9 @@ static void take_input(struct guest *g, struct seat *s)
 			return;
 		}
 		session_recv_app_ack(session, n);
+		taken = true;
 	}
-	board_set_waiting(g, false);
+	turn_over(g, s, false, taken);
 }
 
 /* Its end came: what is left is a last message, and then it waits for standard output. */
@@ -346,6 +365,6 @@ void board_take(struct guest *g, struct seat *s)
 	take_input(g, s);
 	if ((session_state(session) & SESSION_FINISH_APP) && !s->ended)
 		take_end(g, s);
-	board_write_output(board_of(g));
+	board_write_some(board_of(g));
 	give_receipt(g, s);
 }

@@ -9,6 +9,8 @@
 
 #define INPUT_PIECE 65536
 #define WRITE_MOST 16
+#define WRITE_MUCH 65536
+#define CALLED_TAKES CONN_WORKBUF /* at most that much lies in a guest's buffer */
 #define LOOK_SECONDS 0.5
 #define TAG_MAX 24
 #define STATUS_BROKEN_PIPE (128 + 13)
@@ -59,20 +61,36 @@ static void output_failed(struct board *b, int why)
 	service_fail(b->service, CLOSE_OUTPUT, ERROR_IO, "standard output failed");
 }
 
-/* Those who waited for what has been written now. */
+/*
+ * Those who have waited longest: as many as there may be room for, and the next ones when these have taken what they
+ * had. In a hub that waits for one guest, that one may still speak.
+ */
+static void call_guests(struct board *b)
+{
+	const struct line_place *p = b->for_room.first;
+	size_t room = b->out.bytes < BOARD_OUT_LIMIT ? BOARD_OUT_LIMIT - b->out.bytes : 0;
+
+	if (p && b->service->o->hub && board_waits(b)) {
+		p = &seat_of(b->fulls.first->guest)->for_room;
+		if (!p->taken)
+			return;
+		room = 1;
+	}
+	for (size_t n = 0; p && n < room && board_room(p->guest); n += CALLED_TAKES, p = p->behind) {
+		seat_of(p->guest)->called = true;
+		service_soon(p->guest);
+	}
+}
+
 void board_wake_guests(struct board *b)
 {
-	while (b->line && seat_of(b->line)->mark <= b->written) {
-		struct guest *g = b->line;
+	struct line_place *p;
 
-		b->line = seat_of(g)->behind;
-		seat_of(g)->in_line = false;
-		service_soon(g);
+	while ((p = b->for_mark.first) != NULL && seat_of(p->guest)->mark <= b->written) {
+		service_soon(p->guest);
+		line_leave(&b->for_mark, p);
 	}
-	for (struct guest *g = b->waiting > 0 ? b->service->first : NULL; g; g = g->next)
-		/* (Without room it would come back here at once, and for ever.) */
-		if (g->place && seat_of(g)->waiting && board_room(g))
-			service_soon(g);
+	call_guests(b);
 }
 
 void board_queue_up(struct guest *g)
@@ -81,31 +99,7 @@ void board_queue_up(struct guest *g)
 	struct seat *s = g->place;
 
 	s->mark = b->queued;
-	s->behind = NULL;
-	s->in_line = true;
-	if (b->line)
-		seat_of(b->line_end)->behind = g;
-	else
-		b->line = g;
-	b->line_end = g;
-}
-
-void board_leave_line(struct guest *g)
-{
-	struct board *b = board_of(g);
-	struct guest *before = NULL;
-
-	if (!seat_of(g)->in_line)
-		return;
-	for (struct guest *at = b->line; at != g; at = seat_of(at)->behind)
-		before = at;
-	if (before)
-		seat_of(before)->behind = seat_of(g)->behind;
-	else
-		b->line = seat_of(g)->behind;
-	if (b->line_end == g)
-		b->line_end = before;
-	seat_of(g)->in_line = false;
+	line_join(&b->for_mark, &s->for_mark, g);
 }
 
 static void wrote(struct board *b, size_t n)
@@ -142,6 +136,20 @@ void board_write_output(struct board *b)
 	}
 	watch(b, &b->output, b->out.count > 0);
 	board_wake_guests(b);
+}
+
+void board_write_rest(struct board *b)
+{
+	if (b->out.count > 0 && !ev_is_active(&b->output))
+		board_write_output(b);
+	else
+		board_wake_guests(b);
+}
+
+void board_write_some(struct board *b)
+{
+	if (b->out.count >= WRITE_MOST || b->out.bytes >= WRITE_MUCH || b->for_mark.first || b->for_room.first)
+		board_write_rest(b);
 }
 
 static void on_output(struct ev_loop *loop, ev_io *w, int events)

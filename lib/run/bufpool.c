@@ -3,35 +3,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *bufpool_take(struct bufpool *pool, size_t size)
-{
-	for (int i = 0; pool && i < BUFPOOL_SIZES; i++) {
-		void *block = pool->lists[i].first;
-
-		if (pool->lists[i].size == size && block) {
-			memcpy(&pool->lists[i].first, block, sizeof(void *));
-			pool->lists[i].count--;
-			return block;
-		}
-	}
-	return malloc(size);
-}
-
-void bufpool_give(struct bufpool *pool, void *block, size_t size)
+/* Where blocks of this size are counted; NULL: nowhere. */
+static struct bufpool_list *list_of(struct bufpool *pool, size_t size)
 {
 	for (int i = 0; pool && i < BUFPOOL_SIZES; i++) {
 		if (pool->lists[i].size == 0)
 			pool->lists[i].size = size;
-		if (pool->lists[i].size != size)
-			continue;
-		if ((pool->lists[i].count + 1) * size > BUFPOOL_KEPT)
-			break;
-		memcpy(block, &pool->lists[i].first, sizeof(void *));
-		pool->lists[i].first = block;
-		pool->lists[i].count++;
+		if (pool->lists[i].size == size)
+			return &pool->lists[i];
+	}
+	return NULL;
+}
+
+void *bufpool_take(struct bufpool *pool, size_t size)
+{
+	struct bufpool_list *l = list_of(pool, size);
+	void *block = l ? l->first : NULL;
+
+	if (block) {
+		memcpy(&l->first, block, sizeof(void *));
+		l->count--;
+	} else
+		block = malloc(size);
+	if (l && block)
+		l->lent++;
+	return block;
+}
+
+void bufpool_give(struct bufpool *pool, void *block, size_t size)
+{
+	struct bufpool_list *l = list_of(pool, size);
+
+	if (l)
+		l->lent--;
+	if (!l || (l->count + 1) * size > BUFPOOL_KEPT) {
+		free(block);
 		return;
 	}
-	free(block);
+	memcpy(block, &l->first, sizeof(void *));
+	l->first = block;
+	l->count++;
+}
+
+bool bufpool_crowded(const struct bufpool *pool, size_t size)
+{
+	for (int i = 0; pool && i < BUFPOOL_SIZES; i++)
+		if (pool->lists[i].size == size)
+			return pool->lists[i].lent * size > BUFPOOL_LENT;
+	return false;
 }
 
 void bufpool_free(struct bufpool *pool)

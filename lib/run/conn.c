@@ -36,6 +36,34 @@ static void give_block(struct conn *c)
 	c->block = NULL;
 }
 
+/* Of a crowd who all send, most wait for the rest of a record: they keep what they have of it, and nothing more. */
+struct conn_begun {
+	size_t len;
+	uint8_t bytes[];
+};
+
+static void bring_back(struct conn *c)
+{
+	if (c->begun)
+		session_bring_back(&c->session, c->begun->bytes, c->begun->len);
+	free(c->begun);
+	c->begun = NULL;
+}
+
+static bool put_away(struct conn *c)
+{
+	size_t len;
+
+	if (!bufpool_crowded(c->pool, sizeof(struct session_desk) + 2 * c->buffer_size))
+		return false;
+	len = session_begun(&c->session);
+	if (len == 0 || !(c->begun = malloc(sizeof *c->begun + len)))
+		return false;
+	c->begun->len = len;
+	session_put_away(&c->session, c->begun->bytes);
+	return true;
+}
+
 void conn_wake(struct conn *c)
 {
 	uint8_t *in;
@@ -50,11 +78,12 @@ void conn_wake(struct conn *c)
 	}
 	in = in_of(c->block);
 	session_wake(&c->session, c->block, in, c->buffer_size, in + c->buffer_size, c->buffer_size);
+	bring_back(c);
 }
 
 static void rest(struct conn *c)
 {
-	if (c->thrifty && c->block && session_rest(&c->session))
+	if (c->thrifty && c->block && (session_rest(&c->session) || put_away(c)))
 		give_block(c);
 }
 
@@ -206,7 +235,8 @@ void conn_tell_time(struct conn *c)
 	c->session.now = now;
 }
 
-void conn_update(struct conn *c)
+/* All that is to be done but the rest. */
+static void attend(struct conn *c)
 {
 	unsigned state;
 
@@ -230,12 +260,18 @@ void conn_update(struct conn *c)
 		watch(c, &c->readable, (state & SESSION_RECV_WIRE) && !conn_frozen(c, false));
 	watch(c, &c->writable, (state & SESSION_SEND_WIRE) && !conn_frozen(c, true));
 	set_timer(c);
+}
+
+void conn_update(struct conn *c)
+{
+	attend(c);
 	rest(c);
 }
 
+/* (The owner looks at it now, and updates it then.) */
 void conn_step(struct conn *c)
 {
-	conn_update(c);
+	attend(c);
 	c->changed(c, c->owner);
 }
 
@@ -363,5 +399,6 @@ void conn_free(struct conn *c)
 	session_free(&c->session);
 	free_squash(c);
 	give_block(c);
+	free(c->begun);
 	free(c);
 }

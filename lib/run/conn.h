@@ -19,6 +19,7 @@
 #define CONN_WORKBUF (SESSION_FRAMEMAX + 4096)
 
 struct bufpool;
+struct conn_begun;
 struct conn_limit;
 struct workers_job;
 
@@ -28,6 +29,7 @@ struct conn {
 	struct session session;
 	struct bufpool *pool; /* or NULL */
 	void *block;	      /* desk, in, out; NULL while the session rests */
+	struct conn_begun *begun; /* the beginning of a record, while it rests for that there is a crowd; or NULL */
 	size_t buffer_size;   /* of in, and of out */
 	bool thrifty;	      /* give the block back whenever the session rests */
 	ev_io readable, writable;

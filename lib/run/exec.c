@@ -55,6 +55,9 @@ static void on_child(struct child *c, void *owner)
 
 	if (c->state == CHILD_ENDED && !c->over)
 		tell_end(g, c);
+	/* (Nobody's command has ended well then, whatever its output looks like.) */
+	if (spawner_lost(g->service->o->spawner))
+		service_fail(g->service, CLOSE_OUTPUT, ERROR_IO, "the helper that runs commands has died");
 	if (c->state == CHILD_RUNNING && !r->pumping)
 		begin(r);
 	else if (c->failed) {

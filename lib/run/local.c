@@ -21,6 +21,7 @@ struct local {
 	struct socket_listeners listeners;
 	ev_io accepting[SOCKET_LISTENMAX];
 	ev_timer again, drain;
+	struct log_seldom no_accept;
 	struct signals signals;
 	int signal;
 	bool stopped, full, cut;
@@ -40,7 +41,7 @@ static void watch_all(struct local *l, bool on)
 
 static void pause_accepting(struct local *l, const char *why)
 {
-	log_warn("cannot accept a local connection: %s", why);
+	log_warn_seldom(&l->no_accept, "cannot accept a local connection", why);
 	watch_all(l, false);
 	ev_now_update(l->tunnels.loop);
 	ev_timer_set(&l->again, AGAIN_SECONDS, 0.);

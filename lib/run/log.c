@@ -11,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "crypto/secret.h"
 #include "printable.h"
 
 #define LINE_MAX_BYTES 2048
+#define SELDOM_MS 10000
 
 /* The one process-wide state of lib/run: there is one stderr. */
 static struct {
@@ -147,6 +149,21 @@ void log_warn(const char *format, ...)
 	va_start(ap, format);
 	say("warning", format, ap);
 	va_end(ap);
+}
+
+void log_warn_seldom(struct log_seldom *s, const char *what, const char *why)
+{
+	int64_t now = clock_ms();
+
+	s->untold++;
+	if (s->said != 0 && now - s->said < SELDOM_MS)
+		return;
+	if (s->said == 0)
+		log_warn("%s: %s", what, why);
+	else
+		log_warn("%s: %s (%llu times since that was last said)", what, why, (unsigned long long)s->untold);
+	s->said = now;
+	s->untold = 0;
 }
 
 void log_info(int level, const char *format, ...)

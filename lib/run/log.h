@@ -7,6 +7,7 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Set once, before the first message. ${quiet}: warnings are not shown, errors are. */
 void log_setup(const char *prog, int verbosity, bool quiet);
@@ -20,6 +21,13 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What a person should know although all goes on. */
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same of what may come many times a second: at once, and then no more often than every ten seconds, with how many
+ * there were meanwhile. Zeroed at first. */
+struct log_seldom {
+	int64_t said; /* clock_ms(), 0 = never */
+	uint64_t untold;
+};
+void log_warn_seldom(struct log_seldom *s, const char *what, const char *why);
 /* Shown with ${level} or more -v. */
 void log_info(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

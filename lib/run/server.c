@@ -217,7 +217,7 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 		/* A client that left already, and the like, are no fault of ours; lack of descriptors
 		 * lasts, and to try at once again would only burn the CPU. */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_warn("cannot accept a connection: %s", strerror(errno));
+			log_warn_seldom(&srv->no_accept, "cannot accept a connection", strerror(errno));
 			watch_all(srv, false);
 			ev_timer_set(&srv->again, AGAIN_SECONDS, 0.);
 			ev_timer_start(loop, &srv->again);

@@ -14,6 +14,7 @@
 
 #include "conn.h"
 #include "iptable.h"
+#include "log.h"
 #include "proto/rate.h"
 #include "socket.h"
 
@@ -40,6 +41,7 @@ struct server {
 	struct socket_listeners listeners;
 	ev_io accepting[SOCKET_LISTENMAX];
 	ev_timer again; /* after the system ran out of descriptors */
+	struct log_seldom no_accept;
 	struct session_config config;
 	struct server_hooks hooks;
 	struct bufpool *pool;	/* for the buffers, or NULL */

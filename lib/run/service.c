@@ -23,36 +23,6 @@ struct guest *service_find(struct service *v, uint64_t id)
 	return g;
 }
 
-void service_soon(struct guest *g)
-{
-	struct service *v = g->service;
-
-	if (g->soon)
-		return;
-	g->soon = true;
-	g->soon_next = NULL;
-	if (v->soon)
-		v->soon_last->soon_next = g;
-	else
-		v->soon = g;
-	v->soon_last = g;
-}
-
-static void not_soon(struct guest *g)
-{
-	struct service *v = g->service;
-	struct guest **at = &v->soon, *before = NULL;
-
-	if (!g->soon)
-		return;
-	for (; *at != g; at = &before->soon_next)
-		before = *at;
-	*at = g->soon_next;
-	if (v->soon_last == g)
-		v->soon_last = before;
-	g->soon = false;
-}
-
 static void join(struct service *v, struct guest *g)
 {
 	g->id = ++v->next_id;
@@ -63,13 +33,14 @@ static void join(struct service *v, struct guest *g)
 		v->first = g;
 	v->last = g;
 	v->count++;
+	service_count(v, g->conn, 1);
 }
 
 static void leave(struct guest *g)
 {
 	struct service *v = g->service;
 
-	not_soon(g);
+	service_not_soon(g);
 	if (g->prev)
 		g->prev->next = g->next;
 	else
@@ -79,9 +50,10 @@ static void leave(struct guest *g)
 	else
 		v->last = g->prev;
 	v->count--;
+	service_count(v, g->conn, -1);
 }
 
-static void consider_end(struct service *v)
+void service_consider_end(struct service *v)
 {
 	bool over = v->kind->over && v->kind->over(v) && !v->failing;
 
@@ -102,10 +74,10 @@ static void remove_guest(struct guest *g)
 	conn_free(g->conn);
 	free(g->label);
 	free(g);
-	consider_end(v);
+	service_consider_end(v);
 }
 
-static void step(struct guest *g)
+void service_step(struct guest *g)
 {
 	if (g->service->kind->step(g))
 		remove_guest(g);
@@ -116,25 +88,7 @@ static void step(struct guest *g)
 static void on_changed(struct conn *c, void *owner)
 {
 	(void)c;
-	step(owner);
-}
-
-static void on_prepare(struct ev_loop *loop, ev_prepare *w, int events)
-{
-	struct service *v = w->data;
-
-	(void)loop;
-	(void)events;
-	while (v->soon) {
-		struct guest *g = v->soon;
-
-		v->soon = g->soon_next;
-		g->soon = false;
-		step(g);
-	}
-	if (v->kind->turn)
-		v->kind->turn(v);
-	consider_end(v);
+	service_step(owner);
 }
 
 void service_send_away(struct guest *g, enum session_close code, enum error_code error, const char *reason)
@@ -340,9 +294,7 @@ static int setup(struct service *v, struct error *e)
 	v->stream.owner = v;
 	if (hosting_open(&v->hosting, v->loop, o, &srv->listeners, e) < 0)
 		return -1;
-	ev_prepare_init(&v->prepare, on_prepare);
-	v->prepare.data = v;
-	ev_prepare_start(v->loop, &v->prepare);
+	service_soon_start(v);
 	if (v->kind->start && v->kind->start(v, e) < 0)
 		return -1;
 	if (open_workers(v, e) < 0 || server_start(srv, e) < 0 || open_control(v, e) < 0)
@@ -375,7 +327,7 @@ int service_run(struct listener_options *o, const struct service_kind *kind)
 	hosting_close(&v.hosting, &v.gone, v.next_id, clock_ms() - v.since, status);
 	control_close(v.control);
 	ev_timer_stop(v.loop, &v.drain_timer);
-	ev_prepare_stop(v.loop, &v.prepare);
+	service_soon_stop(&v);
 	if (kind->stop)
 		kind->stop(&v);
 	stream_close(&v.stream);

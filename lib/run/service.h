@@ -16,6 +16,7 @@
 #include "conn.h"
 #include "figures.h"
 #include "hosting.h"
+#include "line.h"
 #include "listener.h"
 #include "server.h"
 #include "signals.h"
@@ -38,8 +39,7 @@ struct guest {
 	void *place;	   /* what its kind of service keeps for it */
 	bool leaving;	   /* was told to finish */
 	bool closing;	   /* will be sent away after its next step, see SERVICE_CLOSED */
-	bool soon;	   /* will be stepped before the loop sleeps */
-	struct guest *soon_next;
+	struct line_place soon; /* will be stepped before the loop sleeps */
 };
 
 /* What a kind of service does with its guests. All may be NULL but step. */
@@ -94,8 +94,9 @@ struct service {
 	struct guest *first, *last;
 	uint64_t next_id;
 	int64_t count;
-	struct guest *soon, *soon_last; /* in the order of the calls */
+	struct line soon; /* in the order of the calls */
 	ev_prepare prepare;
+	ev_idle awake;
 	ev_timer drain_timer;
 	int signal;
 	bool draining;
@@ -126,6 +127,9 @@ void service_leave(struct guest *g);
 
 /* The line in authorized_keys of a client that is to be let in, or NULL. */
 const struct trust_entry *service_entry(const struct service *v, const struct conn *c);
+/* Keep account of the sessions of each key: one ${more} (or less, -1); all of them, when the list is a new one. */
+void service_count(struct service *v, const struct conn *c, int more);
+void service_count_anew(struct service *v);
 /* Why there is no room for it, as constant text; NULL if there is. */
 const char *service_full(const struct service *v, const struct conn *c);
 
@@ -147,7 +151,18 @@ void service_drain(struct service *v);
  * been told that, or in a second. (Its kind's over() says how it ended.) */
 void service_fail(struct service *v, enum session_close code, enum error_code error, const char *reason);
 
-/* ---- private: what service.c has from service_end.c ---- */
+/* ---- private to service*.c ---- */
+
+/* Step those for whom service_soon() was called, from now on, and no more. */
+void service_soon_start(struct service *v);
+void service_soon_stop(struct service *v);
+void service_not_soon(struct guest *g);
+
+
+/* Do what can be done for a guest now; it may be gone then. */
+void service_step(struct guest *g);
+/* Leave the loop if nothing is left to do. */
+void service_consider_end(struct service *v);
 
 /* For signals_start(); ${owner} is the service. */
 void service_signal(int number, void *owner);

@@ -1,6 +1,4 @@
 /* How many guests a service takes, in all and of one key. */
-#include <string.h>
-
 #include "service.h"
 
 const struct trust_entry *service_entry(const struct service *v, const struct conn *c)
@@ -10,13 +8,18 @@ const struct trust_entry *service_entry(const struct service *v, const struct co
 	return peer->has_key && c->session.protocol.dh == DH_25519 ? trust_authorized_find(&v->judge.list, peer->key) : NULL;
 }
 
-static int64_t sessions_of(const struct service *v, const uint8_t x25519[KEY_BYTES])
+void service_count(struct service *v, const struct conn *c, int more)
 {
-	int64_t n = 0;
+	const struct trust_entry *entry = service_entry(v, c);
 
+	if (entry)
+		v->judge.list.entries[entry - v->judge.list.entries].sessions += more;
+}
+
+void service_count_anew(struct service *v)
+{
 	for (const struct guest *g = v->first; g; g = g->next)
-		n += memcmp(session_peer(&g->conn->session)->key, x25519, KEY_BYTES) == 0;
-	return n;
+		service_count(v, g->conn, 1);
 }
 
 const char *service_full(const struct service *v, const struct conn *c)
@@ -25,7 +28,7 @@ const char *service_full(const struct service *v, const struct conn *c)
 
 	if (v->o->max_clients > 0 && v->count >= v->o->max_clients)
 		return "--max-clients is reached";
-	if (entry && entry->rule.max_clients > 0 && sessions_of(v, entry->x25519) >= entry->rule.max_clients)
+	if (entry && entry->rule.max_clients > 0 && entry->sessions >= entry->rule.max_clients)
 		return "max-clients= of its key is reached";
 	return NULL;
 }

@@ -55,6 +55,7 @@ int service_read_authorized(struct service *v, struct error *e)
 	}
 	trust_free(&v->judge.list);
 	v->judge.list = fresh;
+	service_count_anew(v);
 	server_judge_again(&v->server);
 	log_info(1, "%s: %zu keys", v->judge.path, fresh.count);
 	return 0;

@@ -54,13 +54,14 @@ static void close_seat(struct guest *g)
 
 	if (!s)
 		return;
-	board_set_full(b, s, false);
-	board_set_waiting(g, false);
-	board_leave_line(g);
+	line_leave(&b->for_mark, &s->for_mark);
+	line_leave(&b->for_room, &s->for_room);
+	board_set_full(g, false);
 	message_clear(&s->queue);
 	partial_clear(&s->partial);
 	free(s);
 	g->place = NULL;
+	board_write_rest(b);
 }
 
 static bool step(struct guest *g)
@@ -75,14 +76,17 @@ static bool step(struct guest *g)
 	}
 	conn_update(g->conn);
 	/* What was sent has made room; fairly, after the others. */
-	if (s && ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->waiting && board_room(g))))
+	if (s && ((s->queue.count > 0 && (session_state(session) & SESSION_SEND_APP)) || (s->for_room.taken && board_turn(g))))
 		service_soon(g);
 	return (session_state(session) & SESSION_CLOSED) != 0;
 }
 
 static void turn(struct service *v)
 {
-	board_watch_input(v->place);
+	struct board *b = v->place;
+
+	board_write_rest(b);
+	board_watch_input(b);
 }
 
 static bool over(struct service *v)

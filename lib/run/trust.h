@@ -35,6 +35,7 @@ struct trust_entry {
 	unsigned line;
 	char *label; /* printable; "" if the line has no comment */
 	struct rule rule;
+	int64_t sessions; /* that its key has now, where somebody counts them */
 };
 
 /* Entries of one file; all zero is an empty list. known_hosts: in the order of the file;

@@ -121,7 +121,7 @@ def _transfer(place, server, port, errors):
     return seconds
 
 
-def _written(pid):
+def written(pid):
     with open(f'/proc/{pid}/io', encoding='ascii') as f:
         return int(dict(line.split(': ') for line in f)['wchar'])
 
@@ -131,14 +131,14 @@ def held(place, count, times):
     with open(place.path('err'), 'wb') as errors, open(os.devnull, 'wb') as null, contextlib.ExitStack() as stack:
         server, port = start_vault(place, errors, stdout=null)
         stack.callback(server.end)
-        before = _written(server.pid)
+        before = written(server.pid)
         alone = [_transfer(place, server, port, errors) for _ in range(times)]
         start = _descriptors(server.pid)
         others = Held(place, errors, port, count)
         stack.callback(others.close)
         beside = [_transfer(place, server, port, errors) for _ in range(times)]
         left = _descriptors(server.pid) - start
-        lost = 2 * times * place.size - (_written(server.pid) - before)
+        lost = 2 * times * place.size - (written(server.pid) - before)
     size = times * place.size / MIB
     return {'alone_mib_s': size / sum(alone), 'beside_mib_s': size / sum(beside), 'share': sum(alone) / sum(beside),
             'held': left, 'asked': count, 'lost': lost}
@@ -151,7 +151,7 @@ def _rss_anon(pid):
         return next(int(line.split()[1]) for line in f if line.startswith('RssAnon'))
 
 
-def _wait_quiet(pid):
+def wait_quiet(pid):
     """Until it has nothing left to do."""
     end, spent = time.monotonic() + 30, cpu_of(pid)
     while time.monotonic() < end:
@@ -207,7 +207,7 @@ def idle(place, clients, messages, seconds):
             swarm = Swarm(place, errors, port, clients, '--parallel', 64, '--expect', 64, '--send', each, '--size', LINE)
             stack.callback(swarm.close)
             came = swarm.event('connected')
-            _wait_quiet(server.pid)
+            wait_quiet(server.pid)
             anon, spent = _rss_anon(server.pid), cpu_of(server.pid)
             entry = spent - entry
             time.sleep(seconds)

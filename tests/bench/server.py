@@ -3,13 +3,15 @@
 
 Usage: server.py [--json]
 
-  BENCH_ROUNDS (5)         rounds after the warm-up       BENCH_PARTS  of handshakes,workers,held,idle; comma list
+  BENCH_ROUNDS (5)         rounds after the warm-up       BENCH_PARTS  of handshakes,workers,held,idle,scale; comma list
   BENCH_HANDSHAKES (2000)  a run, BENCH_PARALLEL (16) at a time
   BENCH_TOOLS              only these servers for handshakes, comma list
   BENCH_WORKERS (1 and as many as there are CPUs)  of vault-listen --workers, comma list
   BENCH_HELD (500)         connections that are held while BENCH_MIB (200) are sent, BENCH_TIMES (3) times
   BENCH_CLIENTS (1,10,100,1000,10000)  idle ones, for BENCH_IDLE (2) seconds; BENCH_MESSAGES (20000) come from all of
                            them together
+  BENCH_TOTAL (1024)       MiB that 1, 10, ... of BENCH_CLIENTS send in records of 32 KiB, taking turns; then BENCH_SMALL
+                           (200000) messages of 256 bytes
   BENCH_JSON=1             as --json                      VT_BUILD, VT_BIN  where the programs are
 
 Every round runs all of it once, in turn. Tables on standard output, progress on standard error. Status 1 if anything of
@@ -29,13 +31,14 @@ import crowd  # noqa: E402
 import handshakes  # noqa: E402
 import place as places  # noqa: E402
 import report  # noqa: E402
+import scale  # noqa: E402
 from bench import ROOT, cpu_name, load, number, say, usage_error, words  # noqa: E402
 from place import MIB, make_place  # noqa: E402
 from proc import Failure, end_all  # noqa: E402
 from report import complaints, median, spread, times  # noqa: E402
 
-PARTS = ('handshakes', 'workers', 'held', 'idle')
-NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'WORKERS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'IDLE', 'MESSAGES')
+PARTS = ('handshakes', 'workers', 'held', 'idle', 'scale')
+NAMES = ('ROUNDS', 'PARTS', 'HANDSHAKES', 'PARALLEL', 'TOOLS', 'WORKERS', 'HELD', 'MIB', 'TIMES', 'CLIENTS', 'IDLE', 'MESSAGES', 'TOTAL', 'SMALL')
 
 
 class Options:
@@ -56,6 +59,8 @@ class Options:
         self.times = number('BENCH_TIMES', 3, 1, 1000)
         self.idle = number('BENCH_IDLE', 2, 1, 3600)
         self.messages = number('BENCH_MESSAGES', 20000, 1, 10 ** 7)
+        self.total = number('BENCH_TOTAL', 1024, 1, 1 << 16)
+        self.small = number('BENCH_SMALL', 200000, 1, 10 ** 8)
         self.tools = words('BENCH_TOOLS', '', [s.name for s in handshakes.all_servers()])
         self.clients = words('BENCH_CLIENTS', '1,10,100,1000,10000')
         if not all(w.isdigit() and 0 < int(w) <= 60000 for w in self.clients):
@@ -132,6 +137,9 @@ def one_round(place, options, data, servers, n):
         attempt(data['held'], n, lambda: crowd.held(place, options.held, options.times), f'{options.held} connections held')
     for e in data['idle'].values() if n else ():
         attempt(e, n, lambda e=e: crowd.idle(place, e['clients'], options.messages, options.idle), e['title'])
+    for kind, total, size in (('bulk', options.total * MIB, scale.RECORD), ('small', options.small * scale.MESSAGE, scale.MESSAGE)):
+        for e in data['scale'][kind].values() if n else ():
+            attempt(e, n, lambda e=e, t=total, s=size: scale.scale(place, e['clients'], t, s), e['title'])
 
 
 def choose(place, options, missing):
@@ -171,13 +179,16 @@ def run_all(options):
                                              version=s.version(place)) for s in servers},
                 'workers': choose_workers(place, options, missing),
                 'held': entry(f'{options.held} held'),
-                'idle': {n: entry(f'{n} idle', clients=n) for n in clients} if 'idle' in options.parts else {}}
+                'idle': {n: entry(f'{n} idle', clients=n) for n in clients} if 'idle' in options.parts else {},
+                'scale': {kind: {n: entry(f'{kind}, {n} clients', clients=n) for n in clients} if 'scale' in options.parts else {}
+                          for kind in ('bulk', 'small')}}
         for n in range(options.rounds + 1):
             one_round(place, options, data, servers, n)
     for e in data['workers'].values():
         del e['server']
     sizes = {'count': options.handshakes, 'parallel': options.parallel, 'held': options.held, 'mib': options.mib,
-             'times': options.times, 'messages': options.messages, 'line': crowd.LINE, 'idle_s': options.idle}
+             'times': options.times, 'messages': options.messages, 'line': crowd.LINE, 'idle_s': options.idle,
+             'total_mib': options.total, 'record': scale.RECORD, 'small': options.small, 'message': scale.MESSAGE}
     return {**data, 'sizes': sizes, 'notes': notes, 'missing': missing,
             'machine': {'cpu': cpu_name(), 'cpus': os.cpu_count(), 'kernel': platform.release(), 'load_before': before,
                         'load_after': load()}}
@@ -231,6 +242,22 @@ def idle_table(data):
                          'to let in, CPU ms/1000', ''], rows)
 
 
+def scale_tables(data):
+    bulk, small = [], []
+    for n, e in data['scale']['bulk'].items():
+        r = e['runs']
+        bulk.append([n, spread(r, 'mib_s', 0), spread(r, 'cpu_s_gib', 2), median(r, 'driver_cpu_s_gib', 2), median(r, 'rss_kib', 0),
+                     spread(r, 'anon_kib', 0), median(r, 'anon_kib_client', 1), median(r, 'leave_cpu_us', 0),
+                     complaints(e, ('lost', 'LOST bytes'))])
+    for n, e in data['scale']['small'].items():
+        r = e['runs']
+        small.append([n, spread(r, 'messages_s', 0), spread(r, 'cpu_us_message', 2), median(r, 'driver_cpu_us_message', 2),
+                      spread(r, 'anon_kib', 0), median(r, 'anon_kib_client', 1), complaints(e, ('lost', 'LOST bytes'))])
+    return [report.table(['clients', 'MiB/s', 'CPU s/GiB', 'driver CPU s/GiB', 'RSS KiB', 'RssAnon KiB', 'KiB a client',
+                          'to leave, CPU us', ''], bulk), '',
+            report.table(['clients', 'messages/s', 'CPU us/message', 'driver CPU us', 'RssAnon KiB', 'KiB a client', ''], small)]
+
+
 def text(data):
     m, z = data['machine'], data['sizes']
     out = [f'{m["cpu"]} x {m["cpus"]}, Linux {m["kernel"]}; load {m["load_before"]} before, {m["load_after"]} after',
@@ -251,6 +278,10 @@ def text(data):
         out += ['', f'Clients that are let in and idle for {z["idle_s"]} s; one line of 64 bytes to all; then together about {z["messages"]} lines of {z["line"]} bytes',
                 'from them (at least one of each) until each has its receipt and has left; KiB a client: RssAnon above that of',
                 'the listener before.', '', idle_table(data)]
+    if data['scale']['bulk']:
+        out += ['', f'The same amount from all clients together, a record of each in turn: {z["total_mib"]} MiB in records of {z["record"]} bytes,',
+                f'then {z["small"]} messages of {z["message"]} bytes (at least one of each); until the listener has confirmed all of it to each.',
+                'The most memory meanwhile; the driver is one process on the same CPUs.', '', *scale_tables(data)]
     out += [''] + [f'{e["title"]}: {e["version"]}' for e in data['handshakes'].values()]
     out += [f'{n}: not measured: {why}' for n, why in data['missing'].items()]
     return '\n'.join(out)
@@ -264,6 +295,8 @@ def sound(data):
     if e['failures'] or any(r['lost'] or r['held'] < r['asked'] for r in e['runs']):
         bad.append(e['title'])
     bad += [e['title'] for e in data['idle'].values() if e['failures'] or any(r['messages_lost'] for r in e['runs'])]
+    bad += [e['title'] for kind in data['scale'].values() for e in kind.values()
+            if e['failures'] or any(r['lost'] for r in e['runs'])]
     if bad:
         say(f'FAILED: {"; ".join(bad)}')
     return not bad

@@ -2,7 +2,7 @@
  * swarm: very many vault/1 clients in one process, for what a listener does with thousands.
  *
  *   swarm --to HOST PORT|/path [--count N] [--parallel N] [--expect BYTES] [--pattern XX] [--short]
- *         [--identity FILE] [--server KEY] [--stuck] [--send N [--size BYTES]]
+ *         [--identity FILE] [--server KEY] [--stuck] [--send N [--size BYTES] [--turns]]
  *
  * N clients (default 100) connect, at most --parallel (default 64) handshakes at a time, and stay. All have the
  * key in FILE, or throw-away ones; KEY is the server's, for patterns that need it. Standard output gets JSON
@@ -12,6 +12,8 @@
  * --stuck: each says the beginning of a record when it is in, and nothing more.
  * --send: when a byte comes from standard input, each sends so many lines of BYTES (default 1024), "CLIENT LINE
  * xxx...", and its end. "sending", then "delivered" when the listener has confirmed all to all; then all leave.
+ * --turns: a line each, then the next of each, and so on; "confirmed" when the listener has answered to each that it
+ * has all; it is the next byte that makes all say their ends. Without it they send as many as the kernel takes.
  * Status 0 if none failed.
  */
 #include <errno.h>
@@ -37,8 +39,11 @@ struct one {
 	struct conn *conn;
 	uint64_t got;
 	long sent; /* lines */
-	bool in, over;
+	struct one *behind; /* in the line of those whose turn will come */
+	bool in, over, in_line, confirmed;
 };
+
+#define TURNS 32 /* until it is looked for what came */
 
 static struct {
 	struct ev_loop *loop;
@@ -46,10 +51,12 @@ static struct {
 	struct bufpool pool;
 	struct address to;
 	struct one *all;
-	long count, parallel, begun, in, failed, satisfied, delivered;
+	long count, parallel, begun, in, failed, satisfied, confirmed, delivered;
 	uint64_t expect;
 	long send, size;
-	bool brief, stuck, connected, sending;
+	bool brief, stuck, connected, sending, turns, ending;
+	struct one *line, *line_end;
+	ev_idle turn;
 	uint8_t secret[KEY_BYTES], public[KEY_BYTES], identity[KEY_BYTES], server[KEY_BYTES];
 	int64_t start;
 	ev_io input;
@@ -113,20 +120,26 @@ static void take(struct one *o)
 		session_receipt(s, RECEIPT_DONE, 0);
 }
 
-/* As many lines as the session has room for. */
-static void give_room(struct one *o)
+/* False if there is no room for it, or it was the last. */
+static bool give_line(struct one *o)
 {
 	struct session *s = &o->conn->session;
 	struct iovec iov;
+	int n;
 
+	if (o->sent == w.send || session_send_app_iov(s, &iov, 1) < 1 || iov.iov_len < (size_t)w.size)
+		return false;
+	n = snprintf(iov.iov_base, (size_t)w.size, "%ld %ld ", (long)(o - w.all), o->sent++);
+	memset((char *)iov.iov_base + n, 'x', (size_t)(w.size - n));
+	((char *)iov.iov_base)[w.size - 1] = '\n';
+	session_send_app_ack(s, (size_t)w.size);
+	return true;
+}
+
+static void say_end(struct one *o)
+{
 	conn_wake(o->conn);
-	while (o->sent < w.send && session_send_app_iov(s, &iov, 1) == 1 && iov.iov_len > (size_t)w.size) {
-		int n = snprintf(iov.iov_base, (size_t)w.size, "%ld %ld ", (long)(o - w.all), o->sent++);
-
-		memset((char *)iov.iov_base + n, 'x', (size_t)(w.size - n));
-		((char *)iov.iov_base)[w.size - 1] = '\n';
-		session_send_app_ack(s, (size_t)w.size);
-	}
+	session_end(&o->conn->session);
 }
 
 /* Lines, until the kernel takes no more of them, then the end. */
@@ -135,13 +148,72 @@ static void give(struct one *o)
 	struct session *s = &o->conn->session;
 
 	do {
-		give_room(o);
+		conn_wake(o->conn);
+		while (give_line(o))
+			;
 		conn_update(o->conn);
 	} while (o->sent < w.send && (session_state(s) & (SESSION_SEND_APP | SESSION_SEND_WIRE)) == SESSION_SEND_APP);
-	if (o->sent == w.send) {
-		conn_wake(o->conn);
-		session_end(s);
+	if (o->sent == w.send)
+		say_end(o);
+}
+
+/* ---- in turn ---- */
+
+static bool can_send(const struct one *o)
+{
+	return o->conn && o->sent < w.send &&
+	    (session_state(&o->conn->session) & (SESSION_SEND_APP | SESSION_SEND_WIRE)) == SESSION_SEND_APP;
+}
+
+static void line_up(struct one *o)
+{
+	if (o->in_line || !can_send(o))
+		return;
+	o->in_line = true;
+	o->behind = NULL;
+	if (w.line)
+		w.line_end->behind = o;
+	else
+		w.line = o;
+	w.line_end = o;
+	if (!ev_is_active(&w.turn))
+		ev_idle_start(w.loop, &w.turn);
+}
+
+static void take_turn(struct one *o)
+{
+	struct session *s = &o->conn->session;
+
+	conn_wake(o->conn);
+	give_line(o);
+	if (o->sent == w.send)
+		session_ask(s);
+	conn_update(o->conn);
+	line_up(o);
+}
+
+static void confirm(struct one *o)
+{
+	if (o->confirmed || o->sent < w.send || o->conn->session.confirmed < o->conn->session.sent)
+		return;
+	o->confirmed = true;
+	if (++w.confirmed == w.count)
+		say("confirmed", w.confirmed);
+}
+
+static void on_turn(struct ev_loop *loop, ev_idle *idle, int events)
+{
+	(void)events;
+	for (int i = 0; i < TURNS && w.line; i++) {
+		struct one *o = w.line;
+
+		w.line = o->behind;
+		o->in_line = false;
+		if (can_send(o))
+			take_turn(o);
 	}
+	if (!w.line)
+		ev_idle_stop(loop, idle);
 }
 
 /* The beginning of a record of 1024 bytes; nothing more may follow it. */
@@ -192,7 +264,10 @@ static void on_changed(struct conn *c, void *owner)
 		begin_more();
 	}
 	take(o);
-	if (w.sending && o->sent < w.send)
+	if (w.sending && w.turns) {
+		line_up(o);
+		confirm(o);
+	} else if (w.sending && o->sent < w.send)
 		give(o);
 	conn_update(c);
 	if (session_state(s) & SESSION_CLOSED)
@@ -232,13 +307,17 @@ static void on_input(struct ev_loop *loop, ev_io *io, int events)
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	if (w.send == 0 || w.sending)
+	if (w.send == 0 || w.ending || (w.sending && w.confirmed < w.count))
 		return;
+	w.ending = w.sending;
 	w.sending = true;
-	say("sending", w.in);
-	for (long i = 0; i < w.count; i++)
+	say(w.ending ? "ending" : "sending", w.in);
+	for (long i = 0; i < w.count; i++) {
+		if (w.all[i].conn && w.ending)
+			say_end(&w.all[i]);
 		if (w.all[i].conn)
 			on_changed(w.all[i].conn, &w.all[i]);
+	}
 }
 
 /* Key files and keys as the tools read them. */
@@ -275,7 +354,7 @@ static void options(int argc, char **argv)
 {
 	static const struct option longs[] = {{"to", 1, 0, 't'}, {"count", 1, 0, 'n'}, {"parallel", 1, 0, 'p'}, {"expect", 1, 0, 'e'},
 	    {"pattern", 1, 0, 'P'}, {"short", 0, 0, 's'}, {"identity", 1, 0, 'i'}, {"server", 1, 0, 'r'}, {"stuck", 0, 0, 'k'},
-	    {"send", 1, 0, 'S'}, {"size", 1, 0, 'z'}, {0, 0, 0, 0}};
+	    {"send", 1, 0, 'S'}, {"size", 1, 0, 'z'}, {"turns", 0, 0, 'T'}, {0, 0, 0, 0}};
 	const char *pattern = "XX", *host = NULL;
 	struct error e = {0};
 	int c;
@@ -306,11 +385,13 @@ static void options(int argc, char **argv)
 			w.send = atol(optarg);
 		else if (c == 'z')
 			w.size = atol(optarg);
+		else if (c == 'T')
+			w.turns = true;
 		else
 			exit(2);
 	}
 	if (!host || address_parse(&w.to, host, optind < argc ? argv[optind] : NULL, false, &e) < 0 || w.count < 1 ||
-	    w.send < 0 || w.size < 64 || w.size > 32768) {
+	    w.send < 0 || w.size < 64 || w.size > 65000) {
 		fprintf(stderr, "swarm: --to: %s\n", e.text);
 		exit(2);
 	}
@@ -345,6 +426,7 @@ int main(int argc, char **argv)
 	w.start = clock_ms();
 	ev_io_init(&w.input, on_input, 0, EV_READ);
 	ev_io_start(w.loop, &w.input);
+	ev_idle_init(&w.turn, on_turn);
 	begin_more();
 	settle();
 	ev_run(w.loop, 0);

@@ -316,6 +316,95 @@ static void test_rest(void)
 	pair_free(&p);
 }
 
+static bool pair_step(struct pair *p)
+{
+	bool moved = pair_step_side(p, 0);
+
+	return pair_step_side(p, 1) || moved;
+}
+
+/* Every byte comes alone, and in between the session rests, also in the middle of a record: other buffers each time. */
+static void test_rest_in_record(void)
+{
+	struct pair p;
+	struct side *a = &p.side[1];
+	uint8_t keep[SESSION_FRAMEMAX];
+	size_t begun = 0;
+
+	pair_init(&p, "XX");
+	inputs(&p, 3000, 0);
+	pair_start(&p);
+	p.side[0].app_in = 1000;
+	a->wire_in = 1;
+	for (int i = 0; i < 100000 && !a->opened; i++)
+		pair_step(&p);
+	CHECK(a->opened);
+	while (pair_step(&p)) {
+		size_t n = session_begun(&a->s);
+
+		if (n == 0)
+			continue;
+		CHECK(!session_rest(&a->s));
+		session_put_away(&a->s, keep);
+		CHECK(session_resting(&a->s));
+		CHECK(session_state(&a->s) & SESSION_RECV_WIRE);
+		CHECK_INT(session_begun(&a->s), 0);
+		memset(a->in, 0xee, a->in_cap);
+		memset(a->out, 0xee, a->out_cap);
+		memset(&a->desk, 0xee, sizeof(a->desk));
+		session_wake(&a->s, &a->desk, a->in, a->in_cap, a->out, a->out_cap);
+		session_bring_back(&a->s, keep, n);
+		CHECK_INT(session_begun(&a->s), n);
+		begun++;
+	}
+	CHECK(begun > 3000);
+	check_complete(&p);
+	pair_free(&p);
+}
+
+/* Of large records as many are asked for as there is room for, if they are like the last one. */
+static void test_whole_records(void)
+{
+	struct pair p;
+	struct session *s = &p.side[1].s;
+	size_t size, len;
+
+	pair_init(&p, "XX");
+	inputs(&p, 5000, 0);
+	pair_open(&p);
+	size = 4 + 1 + 5000 + 16;
+	CHECK(session_recv_wire_buf(s, &len) != NULL);
+	CHECK_INT(len, SESSION_FRAMEMAX / size * size);
+	p.side[0].input_pos = 0;
+	p.side[1].wire_in = 10;
+	for (int i = 0; i < 10 && session_begun(s) == 0; i++)
+		pair_step(&p);
+	CHECK_INT(session_begun(s), 10);
+	CHECK(session_recv_wire_buf(s, &len) != NULL);
+	CHECK_INT(len, SESSION_FRAMEMAX / size * size - 10);
+	p.side[1].wire_in = ALL;
+	pair_run(&p);
+	CHECK_INT(p.side[1].got_len, 10000);
+	/* One that leaves no room for another of its kind, and then a small one. */
+	inputs(&p, 60000, 0);
+	p.side[0].input_pos = 0;
+	pair_run(&p);
+	CHECK_INT(p.side[1].got_len, 70000);
+	CHECK(session_recv_wire_buf(s, &len) != NULL);
+	CHECK_INT(len, 60000 + 21);
+	inputs(&p, 100, 0);
+	p.side[0].input_pos = 0;
+	pair_run(&p);
+	CHECK_INT(p.side[1].got_len, 70100);
+	CHECK(session_recv_wire_buf(s, &len) != NULL);
+	CHECK_INT(len, SESSION_FRAMEMAX);
+	p.side[0].stay_open = p.side[1].stay_open = false;
+	pair_run(&p);
+	CHECK_INT(side_code(&p.side[0]), ERROR_OK);
+	CHECK_INT(side_code(&p.side[1]), ERROR_OK);
+	pair_free(&p);
+}
+
 int main(void)
 {
 	if (secret_init() != 0)
@@ -330,5 +419,7 @@ int main(void)
 	RUN(test_probe);
 	RUN(test_take_nothing);
 	RUN(test_rest);
+	RUN(test_rest_in_record);
+	RUN(test_whole_records);
 	UNIT_DONE();
 }
