@@ -101,7 +101,7 @@ static void rearm(struct udp_loop *l)
 	watch(l, &l->app_in, udp_stdio_wants(l));
 	watch(l, &l->app_out, l->out_from < l->out_to && !l->broken_output);
 	ev_timer_stop(l->loop, &l->tick);
-	wait = at <= now ? 0. : at == INT64_MAX ? 3600. : (double)(at - now) / 1000;
+	wait = at <= now || l->in_more ? 0. : at == INT64_MAX ? 3600. : (double)(at - now) / 1000;
 	ev_timer_set(&l->tick, wait, 0.);
 	ev_timer_start(l->loop, &l->tick);
 }
