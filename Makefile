@@ -31,18 +31,31 @@ NPROC := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # ---- libraries -------------------------------------------------------------------------------------------------
 
+# What is wished for is installed; what was found says nothing about that.
+DEPS_ENV := WITH_LIBCRYPTO='$(WITH_LIBCRYPTO)' WITH_IPSEC_MB='$(WITH_IPSEC_MB)' WITH_LIBMNL='$(WITH_LIBMNL)'
+
 pkg_found = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
 MSGPACK := $(if $(call pkg_found,msgpack-c),msgpack-c,msgpack)
 WITH_LIBCRYPTO ?= $(if $(call pkg_found,libcrypto),1,0)
 override WITH_LIBCRYPTO := $(if $(filter 0,$(WITH_LIBCRYPTO)),0,1)
+# Loaded when it is needed, under the name that it gives itself; where the linker's tools do not tell, or with
+# LIBCRYPTO_SO= (a static program cannot load), it is linked.
+LIBCRYPTO_SO ?= $(if $(filter 1,$(WITH_LIBCRYPTO)),$(shell objdump -p \
+    "$$($(CC) $$($(PKG_CONFIG) --libs-only-L libcrypto) -print-file-name=libcrypto.so)" 2>/dev/null | sed -n 's/^ *SONAME *//p'))
+# For CPUs with vector AES instructions; loaded likewise.
+WITH_IPSEC_MB ?= $(if $(filter Linux,$(OS)),$(shell printf '\043include <intel-ipsec-mb.h>\n' | \
+    $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo 1),0)
+override WITH_IPSEC_MB := $(if $(filter 1,$(WITH_IPSEC_MB)),1,0)
 # Linux only: links, addresses and routes as the kernel tells them.
 WITH_LIBMNL ?= $(if $(filter Linux,$(OS)),$(if $(call pkg_found,libmnl),1,0),0)
 override WITH_LIBMNL := $(if $(filter 0,$(WITH_LIBMNL)),0,1)
 
-PKGS := libsodium libzstd $(MSGPACK) jansson $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto) \
-    $(if $(filter 1,$(WITH_LIBMNL)),libmnl)
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+PKGS := libsodium libzstd $(MSGPACK) jansson $(if $(filter 1,$(WITH_LIBMNL)),libmnl)
+CRYPTO_PKG := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(CRYPTO_PKG) 2>/dev/null)
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) $(if $(LIBCRYPTO_SO),,$(CRYPTO_PKG)) 2>/dev/null)
+# (In the C library itself since glibc 2.34.)
+DL_LIBS := $(if $(filter Linux,$(OS)),-ldl)
 # libev has no .pc file on Debian.
 EV_LIBS := $(if $(call pkg_found,libev),$(shell $(PKG_CONFIG) --libs libev),-lev)
 EV_CFLAGS := $(if $(call pkg_found,libev),$(shell $(PKG_CONFIG) --cflags libev))
@@ -65,10 +78,11 @@ HARDEN_LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 endif
 
 VT_CPPFLAGS = -D_GNU_SOURCE -Ilib -DWITH_LIBCRYPTO=$(WITH_LIBCRYPTO) -DWITH_LIBMNL=$(WITH_LIBMNL) \
+    -DWITH_IPSEC_MB=$(WITH_IPSEC_MB) $(if $(LIBCRYPTO_SO),-DLIBCRYPTO_SO='"$(LIBCRYPTO_SO)"') \
     $(PKG_CFLAGS) $(EV_CFLAGS) $(CPPFLAGS)
 COMPILE = $(CC) -std=c11 $(VT_CPPFLAGS) $(OPT) -fPIE $(WARN) $(CFLAGS)
 LINK = $(CC) $(LINK_SAN) $(HARDEN_LINK) $(CFLAGS) $(LDFLAGS)
-LIBS = $(PKG_LIBS) $(EV_LIBS) $(LDLIBS)
+LIBS = $(PKG_LIBS) $(EV_LIBS) $(DL_LIBS) $(LDLIBS)
 FUZZ_SAN = address,undefined
 FUZZ_COMPILE = $(FUZZ_CC) -std=c11 $(VT_CPPFLAGS) -O1 -g -fno-omit-frame-pointer $(WARN) -fno-sanitize-recover=all
 
@@ -152,11 +166,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/test_%.o $(UNIT_COMMON) $(LIBVAULT)
 $(TEST_TOOLS): $(BUILD)/tests/%: $$(call tool_parts,$$*) $(LIBVAULT)
 	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
-# What it is compared with needs the ciphers and nothing else.
-BARE_PKGS := $(if $(filter 1,$(WITH_LIBCRYPTO)),libcrypto,libsodium)
-$(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o
+$(BUILD)/bench/bareloop: $(BUILD)/tests/bench/bareloop.o $(LIBVAULT)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(LINK) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(BARE_PKGS) 2>/dev/null) $(LDLIBS)
+	$(call say,LINK,$@)$(LINK) -o $@ $^ $(LIBS)
 
 $(BUILD)/bench/tlsload: $(BUILD)/tests/bench/tlsload.o
 	@mkdir -p $(@D)
@@ -196,13 +208,13 @@ ABS_BUILD = $(abspath $(BUILD))
 CHECK_ENV = VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' VT_SLOW='$(VT_SLOW)' SHARED='$(SHARED)'
 
 deps: ## install what building and testing need (only what is missing)
-	@WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) tests/deps.sh build test
+	@$(DEPS_ENV) tests/deps.sh build test
 
 build-deps:
-	@$(if $(NO_DEPS),:,WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) tests/deps.sh build)
+	@$(if $(NO_DEPS),:,$(DEPS_ENV) tests/deps.sh build)
 
 test-deps:
-	@$(if $(NO_DEPS),:,WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) tests/deps.sh build test)
+	@$(if $(NO_DEPS),:,$(DEPS_ENV) tests/deps.sh build test)
 
 demo: build-deps ## build, then show an encrypted transfer and a cut one
 	@$(REMAKE) all
@@ -233,7 +245,7 @@ soak: test-deps ## unit tests and bats with large counts, then a longer fuzz
 	@$(REMAKE) FUZZ_SECONDS=600 fuzz
 
 fuzz-deps:
-	@$(if $(NO_DEPS),:,WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) FUZZ_CC='$(FUZZ_CC)' tests/deps.sh build fuzz)
+	@$(if $(NO_DEPS),:,$(DEPS_ENV) FUZZ_CC='$(FUZZ_CC)' tests/deps.sh build fuzz)
 
 fuzz: fuzz-deps ## every fuzz target for FUZZ_SECONDS seconds
 	@$(REMAKE) fuzzers
@@ -265,7 +277,7 @@ print-flags:
 	@printf '%s\n' $(call quote,-std=c11 $(VT_CPPFLAGS) $(OPT) -fPIE $(WARN))
 
 lint: ## compilers with -Werror, static analysis, shell, man pages, whitespace
-	@$(if $(NO_DEPS),:,WITH_LIBCRYPTO=$(WITH_LIBCRYPTO) tests/deps.sh build test lint)
+	@$(if $(NO_DEPS),:,$(DEPS_ENV) tests/deps.sh build test lint)
 	@tests/lint.sh
 
 # ---- installing --------------------------------------------------------------------------------------------------
@@ -292,4 +304,4 @@ clean: ## remove build directories
 
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.* ## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-28s %s\n", $$1, $$2 }'
-	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 WITH_LIBMNL=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'
+	@echo '  variables: CC CFLAGS LDFLAGS BUILD WITH_LIBCRYPTO=0|1 WITH_IPSEC_MB=0|1 WITH_LIBMNL=0|1 FUZZ_SECONDS PREFIX DESTDIR V=1 NO_DEPS=1'

@@ -285,5 +285,6 @@ int common_init(const char *prog)
 		common_warn(prog, "libsodium cannot be initialised");
 		return error_status(ERROR_IO);
 	}
+	json_object_seed(randombytes_random() | 1); /* or the first object reads a file for it, which a sandbox may hide */
 	return 0;
 }

@@ -101,7 +101,7 @@ int common_fail(const char *prog, const struct error *e);
 int common_try(const char *prog, int status);
 
 /* Print the version and the features to stdout. ${features} (may be NULL) is added to the second
- * line, for example "libcrypto 3.0.22, zstd 1.5.4". Returns the exit status. */
+ * line, for example "libcrypto 3.0.22, ipsec-mb 1.3.0, zstd 1.5.4". Returns the exit status. */
 int common_version(const char *prog, const char *features);
 
 /* Print a help text to stdout. Returns the exit status. */

@@ -25,7 +25,7 @@ int stream_args_version(const char *prog)
 {
 	char features[128 + SANDBOX_TEXTMAX], sandbox[SANDBOX_TEXTMAX];
 
-	snprintf(features, sizeof features, "%s, zstd %s, %s", aead_library(), squash_library(), sandbox_describe(sandbox));
+	snprintf(features, sizeof features, "%s, zstd %s, %s", aead_libraries(), squash_library(), sandbox_describe(sandbox));
 	return common_version(prog, features);
 }
 

@@ -15,7 +15,10 @@ with_libcrypto=${WITH_LIBCRYPTO:-1}
 with_libmnl=${WITH_LIBMNL:-}
 python_modules='cryptography nacl msgpack zstandard'
 
+with_ipsec_mb=${WITH_IPSEC_MB:-}
+
 missing=() # Debian package names
+wanted=()  # the same, but everything works without them
 
 have() { command -v "$1" >/dev/null 2>&1; }
 need() { missing+=("$1"); }
@@ -45,6 +48,13 @@ need_libraries() {
 	# Nothing fails without it, but less is known: it is installed, and not insisted on.
 	if [ "$1" != --libraries ] && [ "$with_libmnl" != 0 ] && [ "$(uname)" = Linux ]; then need_pkg libmnl libmnl-dev; fi
 	$pkg_config --exists libev 2>/dev/null || have_header ev.h || need libev-dev
+	if [ "$1" != --libraries ]; then want_ipsec_mb; fi
+}
+
+# For CPUs with vector AES instructions, as Debian has it.
+want_ipsec_mb() {
+	[ "$with_ipsec_mb" != 0 ] && [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] && have apt-get || return 0
+	have_header intel-ipsec-mb.h || wanted+=(libipsec-mb-dev)
 }
 
 need_build() {
@@ -152,8 +162,24 @@ as_root() {
 	fi
 }
 
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -q)
+
+known_to_apt() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+
+# Not worth a question, nor a failure.
+install_wanted() {
+	[ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; } || return 0
+	local package
+	for package in "${wanted[@]}"; do
+		known_to_apt "$package" || as_root "${apt[@]}" update >&2
+		known_to_apt "$package" || continue
+		echo "deps: installing $package"
+		as_root "${apt[@]}" install -y --no-install-recommends "$package" </dev/null >&2 ||
+		    echo "deps: going on without $package" >&2
+	done
+}
+
 install_apt() {
-	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -q)
 	echo "deps: installing ${missing[*]}"
 	as_root "${apt[@]}" update >&2 || echo "deps: apt-get update failed, trying with what is known" >&2
 	# Before the update the system may not have known the newer name.
@@ -205,9 +231,13 @@ for set in "$@"; do
 	*) echo "deps: unknown set '$set'" >&2; exit 2 ;;
 	esac
 done
-[ ${#missing[@]} = 0 ] && exit 0
+if [ ${#missing[@]} = 0 ]; then
+	[ ${#wanted[@]} = 0 ] || install_wanted
+	exit 0
+fi
 
 if have apt-get; then
+	[ ${#wanted[@]} = 0 ] || trap install_wanted EXIT
 	install_apt || { echo "deps: could not install ${missing[*]}" >&2; exit 1; }
 	exit 0
 fi

@@ -4,14 +4,24 @@
 #include <string.h>
 
 #include <sodium.h>
+#if WITH_LIBCRYPTO
+#include <openssl/opensslv.h>
+#endif
+#if WITH_IPSEC_MB
+#include <intel-ipsec-mb.h>
+#endif
 
-#include "aead_libcrypto.h"
+#include "aead_library.h"
 #include "secret.h"
 
 _Static_assert(sizeof(crypto_aead_aes256gcm_state) <= sizeof(((struct aead *)0)->sodium),
     "libsodium's AES state must fit");
 _Static_assert(crypto_aead_aes256gcm_ABYTES == AEAD_TAGBYTES, "tag length");
 _Static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == AEAD_TAGBYTES, "tag length");
+
+/* The faster one first. */
+static const struct aead_library *const libraries[] = {&aead_ipsecmb, &aead_libcrypto};
+#define LIBRARIES (sizeof(libraries) / sizeof(libraries[0]))
 
 static bool sodium_can(enum aead_alg alg)
 {
@@ -28,7 +38,22 @@ static bool sodium_can(enum aead_alg alg)
 
 bool aead_available(enum aead_alg alg)
 {
-	return sodium_can(alg) || (alg == AEAD_AESGCM && aead_libcrypto_available());
+	return sodium_can(alg) || (alg == AEAD_AESGCM && aead_libcrypto.serves(alg));
+}
+
+#if WITH_LIBCRYPTO && WITH_IPSEC_MB
+#define BULK "libcrypto " OPENSSL_FULL_VERSION_STR ", ipsec-mb " IMB_VERSION_STR
+#elif WITH_LIBCRYPTO
+#define BULK "libcrypto " OPENSSL_FULL_VERSION_STR
+#elif WITH_IPSEC_MB
+#define BULK "no libcrypto, ipsec-mb " IMB_VERSION_STR
+#else
+#define BULK "no libcrypto"
+#endif
+
+const char *aead_libraries(void)
+{
+	return BULK;
 }
 
 bool aead_hardware_aes(void)
@@ -48,20 +73,38 @@ int aead_init(struct aead *a, enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES
 
 void aead_free(struct aead *a)
 {
-	aead_libcrypto_free(a->evp);
+	if (a->bulk)
+		a->library->free(a->bulk);
 	secret_wipe(a, sizeof(*a));
 }
 
-/* The context to use, or NULL: then libsodium serves. */
-static void *bulk_context(struct aead *a)
+void aead_prepare(enum aead_alg alg)
+{
+	for (size_t i = 0; i < LIBRARIES; i++)
+		if (libraries[i]->serves(alg) && libraries[i]->load() == 0)
+			return;
+}
+
+static void make_bulk(struct aead *a)
+{
+	for (size_t i = 0; i < LIBRARIES && !a->bulk; i++) {
+		if (!libraries[i]->serves(a->alg))
+			continue;
+		a->library = libraries[i];
+		a->bulk = libraries[i]->make(a->alg, a->key);
+	}
+}
+
+/* Does another library than libsodium serve? */
+static bool bulk(struct aead *a)
 {
 	if (a->done < AEAD_BULK && sodium_can(a->alg))
-		return NULL;
-	if (!a->evp)
-		a->evp = aead_libcrypto_new(a->alg, a->key);
-	if (!a->evp)
-		a->done = 0; /* not built, or refused by its configuration: ask again in a while */
-	return a->evp;
+		return false;
+	if (!a->bulk)
+		make_bulk(a);
+	if (!a->bulk)
+		a->done = 0; /* none is there: ask again in a while */
+	return a->bulk != NULL;
 }
 
 /* Expanding an AES key costs as much as a short record, so it is kept. */
@@ -103,11 +146,10 @@ static int sodium_open(struct aead *a, const uint8_t *nonce, const uint8_t *ad, 
 int aead_seal(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_t *ad, size_t adlen,
     const uint8_t *in, size_t n, uint8_t *out)
 {
-	void *evp = bulk_context(a);
 	int r;
 
-	if (evp)
-		r = aead_libcrypto_seal(evp, nonce, ad, adlen, in, n, out);
+	if (bulk(a))
+		r = a->library->seal(a->bulk, nonce, ad, adlen, in, n, out);
 	else
 		r = sodium_seal(a, nonce, ad, adlen, in, n, out);
 	if (r != 0) {
@@ -121,14 +163,12 @@ int aead_seal(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_
 int aead_open(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_t *ad, size_t adlen,
     const uint8_t *in, size_t n, uint8_t *out)
 {
-	void *evp;
 	int r;
 
 	if (n < AEAD_TAGBYTES)
 		return -1;
-	evp = bulk_context(a);
-	if (evp)
-		r = aead_libcrypto_open(evp, nonce, ad, adlen, in, n, out);
+	if (bulk(a))
+		r = a->library->open(a->bulk, nonce, ad, adlen, in, n, out);
 	else
 		r = sodium_open(a, nonce, ad, adlen, in, n, out);
 	if (r != 0) {

@@ -3,8 +3,6 @@
 
 #if WITH_LIBCRYPTO
 
-#include <openssl/evp.h>
-
 #include "libcrypto.h"
 
 #define BYTES DH_LIBCRYPTO_X448BYTES
@@ -14,53 +12,62 @@ bool dh_libcrypto_available(void)
 	return true;
 }
 
+void dh_libcrypto_prepare(void)
+{
+	(void)libcrypto();
+}
+
 int dh_libcrypto_x448_public(uint8_t out[BYTES], const uint8_t sec[BYTES])
 {
+	const struct libcrypto *c = libcrypto();
 	EVP_PKEY *key;
 	size_t len = BYTES;
 	int r = -1;
 
-	libcrypto_start();
-	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
+	if (!c)
+		return -1;
+	key = c->EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
 	if (!key)
 		return -1;
-	if (EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == BYTES)
+	if (c->EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == BYTES)
 		r = 0;
-	EVP_PKEY_free(key);
+	c->EVP_PKEY_free(key);
 	return r;
 }
 
-static int derive(uint8_t *out, EVP_PKEY_CTX *ctx, EVP_PKEY *peer)
+static int derive(const struct libcrypto *c, uint8_t *out, EVP_PKEY_CTX *ctx, EVP_PKEY *peer)
 {
 	size_t len = BYTES;
 
-	if (EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, peer) != 1)
+	if (c->EVP_PKEY_derive_init(ctx) != 1 || c->EVP_PKEY_derive_set_peer(ctx, peer) != 1)
 		return -1;
-	return EVP_PKEY_derive(ctx, out, &len) == 1 && len == BYTES ? 0 : -1;
+	return c->EVP_PKEY_derive(ctx, out, &len) == 1 && len == BYTES ? 0 : -1;
 }
 
 int dh_libcrypto_x448_shared(uint8_t out[BYTES], const uint8_t sec[BYTES], const uint8_t pub[BYTES])
 {
+	const struct libcrypto *c = libcrypto();
 	EVP_PKEY *key = NULL, *peer = NULL;
 	EVP_PKEY_CTX *ctx = NULL;
 	int r = -1;
 
-	libcrypto_start();
-	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
+	if (!c)
+		return -1;
+	key = c->EVP_PKEY_new_raw_private_key(EVP_PKEY_X448, NULL, sec, BYTES);
 	if (!key)
 		return -1;
-	peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_X448, NULL, pub, BYTES);
+	peer = c->EVP_PKEY_new_raw_public_key(EVP_PKEY_X448, NULL, pub, BYTES);
 	if (!peer)
 		goto free_key;
-	ctx = EVP_PKEY_CTX_new(key, NULL);
+	ctx = c->EVP_PKEY_CTX_new(key, NULL);
 	if (!ctx)
 		goto free_peer;
-	r = derive(out, ctx, peer);
-	EVP_PKEY_CTX_free(ctx);
+	r = derive(c, out, ctx, peer);
+	c->EVP_PKEY_CTX_free(ctx);
 free_peer:
-	EVP_PKEY_free(peer);
+	c->EVP_PKEY_free(peer);
 free_key:
-	EVP_PKEY_free(key);
+	c->EVP_PKEY_free(key);
 	return r;
 }
 
@@ -69,6 +76,10 @@ free_key:
 bool dh_libcrypto_available(void)
 {
 	return false;
+}
+
+void dh_libcrypto_prepare(void)
+{
 }
 
 int dh_libcrypto_x448_public(

@@ -12,6 +12,9 @@
 /* Is it built in? Does not touch libcrypto, whose first use is slow. */
 bool dh_libcrypto_available(void);
 
+/* Load it now. */
+void dh_libcrypto_prepare(void);
+
 /* Public key and shared secret. 0, or -1; what a failure leaves in ${out} is the caller's to wipe,
  * and so is a shared secret of all zeros to refuse. */
 int dh_libcrypto_x448_public(uint8_t out[DH_LIBCRYPTO_X448BYTES],

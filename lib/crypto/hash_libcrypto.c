@@ -3,8 +3,6 @@
 
 #if WITH_LIBCRYPTO
 
-#include <openssl/evp.h>
-
 #include "libcrypto.h"
 
 bool hash_libcrypto_available(void)
@@ -12,23 +10,28 @@ bool hash_libcrypto_available(void)
 	return true;
 }
 
+void hash_libcrypto_prepare(void)
+{
+	(void)libcrypto();
+}
+
 int hash_libcrypto_blake2s(uint8_t out[32], const struct hash_part *parts, size_t count)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const struct libcrypto *c = libcrypto();
+	EVP_MD_CTX *ctx = c ? c->EVP_MD_CTX_new() : NULL;
 	int r = -1;
 
 	if (!ctx)
 		return -1;
-	libcrypto_start();
-	if (EVP_DigestInit_ex(ctx, EVP_blake2s256(), NULL) != 1)
+	if (c->EVP_DigestInit_ex(ctx, c->EVP_blake2s256(), NULL) != 1)
 		goto out;
 	for (size_t i = 0; i < count; i++)
-		if (parts[i].n && EVP_DigestUpdate(ctx, parts[i].data, parts[i].n) != 1)
+		if (parts[i].n && c->EVP_DigestUpdate(ctx, parts[i].data, parts[i].n) != 1)
 			goto out;
-	if (EVP_DigestFinal_ex(ctx, out, NULL) == 1)
+	if (c->EVP_DigestFinal_ex(ctx, out, NULL) == 1)
 		r = 0;
 out:
-	EVP_MD_CTX_free(ctx);
+	c->EVP_MD_CTX_free(ctx);
 	return r;
 }
 
@@ -37,6 +40,10 @@ out:
 bool hash_libcrypto_available(void)
 {
 	return false;
+}
+
+void hash_libcrypto_prepare(void)
+{
 }
 
 int hash_libcrypto_blake2s(uint8_t out[32], const struct hash_part *parts, size_t count)

@@ -17,6 +17,9 @@ struct hash_part {
 /* Is it built in? Does not touch libcrypto, whose first use is slow. */
 bool hash_libcrypto_available(void);
 
+/* Load it now. */
+void hash_libcrypto_prepare(void);
+
 /* out = BLAKE2s-256 of the ${count} parts, one after the other. 0, or -1. */
 int hash_libcrypto_blake2s(uint8_t out[32], const struct hash_part *parts, size_t count)
     __attribute__((warn_unused_result));

@@ -150,11 +150,23 @@ static bool key_canonical(const uint8_t bytes[KEY_BYTES], uint8_t top)
 
 static int key_point_ed25519(uint8_t out[KEY_BYTES], const uint8_t pub[KEY_BYTES])
 {
+	static _Thread_local struct {
+		bool is;
+		uint8_t pub[KEY_BYTES], point[KEY_BYTES];
+	} last; /* a key is read, then used: the second time costs nothing */
+
+	if (last.is && memcmp(last.pub, pub, KEY_BYTES) == 0) {
+		memcpy(out, last.point, KEY_BYTES);
+		return KEYTEXT_OK;
+	}
 	if (!key_canonical(pub, pub[KEY_BYTES - 1] & 0x7f) ||
 	    crypto_sign_ed25519_pk_to_curve25519(out, pub)) {
 		memset(out, 0, KEY_BYTES);
 		return KEYTEXT_E_KEY;
 	}
+	last.is = true;
+	memcpy(last.pub, pub, KEY_BYTES);
+	memcpy(last.point, out, KEY_BYTES);
 	return KEYTEXT_OK;
 }
 

@@ -81,6 +81,9 @@ bool noise_protocol_peer_has_static(const struct noise_protocol *p, bool initiat
 /* When the handshake is over, has this side's peer proven by a message of it that it is there now, and
  * holds its static key if it has one? Otherwise its first transport message does. */
 bool noise_protocol_proves_peer(const struct noise_protocol *p, bool initiator);
+/* Load now the libraries that ${p} needs, and bulk data under it will want, as far as they are there;
+ * NULL: that any protocol may. Otherwise that happens when they are first used: see library.h. */
+void noise_protocol_prepare(const struct noise_protocol *p);
 /* Does this side read a psk before it has to write one, so that it can find out which one of several the
  * peer has? */
 bool noise_protocol_finds_psk(const struct noise_protocol *p, bool initiator);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dh_libcrypto.h"
+#include "hash_libcrypto.h"
 #include "noise.h"
 #include "noise_patterns.h"
 
@@ -40,6 +42,18 @@ static const struct algorithm hashes[] = {
 static bool is(const struct field *f, const char *text)
 {
 	return f->len == strlen(text) && memcmp(f->text, text, f->len) == 0;
+}
+
+void noise_protocol_prepare(const struct noise_protocol *p)
+{
+	if (!p || p->cipher == AEAD_AESGCM)
+		aead_prepare(AEAD_AESGCM);
+	if (!p || p->cipher == AEAD_CHACHAPOLY)
+		aead_prepare(AEAD_CHACHAPOLY);
+	if (!p || p->dh == DH_448)
+		dh_libcrypto_prepare();
+	if (!p || p->hash == HASH_BLAKE2S)
+		hash_libcrypto_prepare();
 }
 
 /* 0 if there is no such name. */

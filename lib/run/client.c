@@ -1,7 +1,6 @@
 #include "client.h"
 
 #include <ev.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,10 +64,9 @@ static int confine(struct client *c, struct error *e)
 	if (c->confined || c->o->stream.sandbox == SANDBOX_OFF)
 		return 0;
 	c->confined = true;
-	if (c->o->probe && c->o->json)
-		json_object_seed(0); /* reads the system's random numbers, once */
 	needs = needs_of_handshake(c);
 	c->loose = needs.again;
+	noise_protocol_prepare(&c->contact.protocol);
 	return stream_confine(&c->stream, needs, e);
 }
 

@@ -1,12 +1,12 @@
 #include "hosting.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "activation.h"
 #include "announce.h"
 #include "log.h"
 #include "privileges.h"
+#include "protocol.h"
 
 static int get_listeners(struct hosting *h, struct socket_listeners *l, struct error *e)
 {
@@ -38,13 +38,19 @@ int hosting_open(struct hosting *h, struct ev_loop *loop, const struct listener_
 	return 0;
 }
 
-int hosting_settle(struct hosting *h, struct socket_listeners *l, struct error *e)
+void hosting_load(const struct hosting *h)
 {
 	char stamp[LOG_STAMP_MAX];
 
-	/* These read the system's random numbers and its time zone, once. */
-	json_object_seed(0);
-	log_stamp(stamp);
+	log_stamp(stamp); /* reads the system's time zone, once */
+	protocol_prepare(h->o->allowed, h->o->allowed_count);
+	noise_protocol_prepare(&h->o->raw_protocol);
+}
+
+int hosting_settle(struct hosting *h, struct socket_listeners *l, struct error *e)
+{
+	if (h->o->root)
+		hosting_load(h); /* there they would not be found */
 	if (privileges_drop(h->o->user, h->o->root, e) < 0)
 		return -1;
 	privileges_rooted(l->unix_path, h->o->root);
@@ -55,7 +61,8 @@ void hosting_ready(struct hosting *h, const struct socket_listeners *l)
 {
 	char key[KEYTEXT_MAX];
 
-	events_listening(h->events, l, announce_key(key, h->o));
+	if (h->events)
+		events_listening(h->events, l, announce_key(key, h->o));
 	notify_ready(&h->notify);
 }
 

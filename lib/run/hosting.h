@@ -20,6 +20,10 @@ struct hosting {
 int hosting_open(struct hosting *h, struct ev_loop *loop, const struct listener_options *o, struct socket_listeners *l,
     struct error *e) __attribute__((warn_unused_result));
 
+/* Load now what is read from files once: libraries that the clients' protocols may need, and the like. To be
+ * called before the sandbox, after all that others wait for. */
+void hosting_load(const struct hosting *h);
+
 /* All that needs rights is done: give them up, before the sandbox. 0 or -1. */
 int hosting_settle(struct hosting *h, struct socket_listeners *l, struct error *e) __attribute__((warn_unused_result));
 

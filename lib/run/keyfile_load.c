@@ -12,6 +12,7 @@
 #include "log.h"
 
 #define AWAIT_MS 1000
+#define GROWTH 1024
 
 int keyfile_slurp(int fd, const char *name, void *buf, size_t room, size_t *len, struct error *e)
 {
@@ -56,32 +57,48 @@ static void keyfile_await(int fd, const char *path)
 	}
 }
 
-struct keyfile_content *keyfile_load(const char *path, struct error *e)
+/* Guarded memory is locked, page by page: of a file of a line no more than that, and what an editor may add just now. */
+static size_t keyfile_room(const struct stat *st)
 {
-	struct keyfile_content *c = secret_alloc(sizeof(*c));
-	int fd = -1;
+	bool known = S_ISREG(st->st_mode) && st->st_size > 0 && st->st_size <= KEYFILE_MAX - GROWTH;
+
+	return known ? (size_t)st->st_size + GROWTH : KEYFILE_MAX;
+}
+
+static struct keyfile_content *keyfile_content(int fd, const char *path, const struct stat *st, struct error *e)
+{
+	size_t room = keyfile_room(st);
+	struct keyfile_content *c = secret_alloc(sizeof(*c) + room);
 
 	if (!c) {
 		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: out of memory", path);
 		return NULL;
 	}
-	/* (A FIFO would keep us in open() until it has a writer.) */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &c->st)) {
-		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
-		goto fail;
-	}
-	if (S_ISFIFO(c->st.st_mode))
-		keyfile_await(fd, path);
-	if (keyfile_slurp(fd, path, c->text, sizeof(c->text), &c->len, e))
-		goto fail;
-	close(fd);
-	return c;
-fail:
-	if (fd >= 0)
-		close(fd);
+	c->st = *st;
+	if (keyfile_slurp(fd, path, c->text, room, &c->len, e) == 0)
+		return c;
 	keyfile_unload(c);
 	return NULL;
+}
+
+struct keyfile_content *keyfile_load(const char *path, struct error *e)
+{
+	/* (A FIFO would keep us in open() until it has a writer.) */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct keyfile_content *c = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		error_set(e, ERROR_IO, BLAME_LOCAL, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	if (S_ISFIFO(st.st_mode))
+		keyfile_await(fd, path);
+	c = keyfile_content(fd, path, &st, e);
+out:
+	if (fd >= 0)
+		close(fd);
+	return c;
 }
 
 /* The service manager gives a credential that belongs to root by an access list, of which the group's

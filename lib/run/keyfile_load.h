@@ -12,7 +12,7 @@
 struct keyfile_content {
 	struct stat st;
 	size_t len;
-	char text[KEYFILE_MAX];
+	char text[]; /* at most KEYFILE_MAX */
 };
 
 /* NULL with ERROR_IO. */

@@ -297,6 +297,35 @@ static int confine(const struct listener *l, struct error *e)
 	return stream_confine(&l->stream, needs, e);
 }
 
+/* What nobody who waits for us to listen need wait for. */
+static int complete(struct listener *l, struct error *e)
+{
+	if (stream_config(&l->stream, &l->server.config, e) < 0)
+		return -1;
+	hosting_load(&l->hosting);
+	return confine(l, e);
+}
+
+static int announce(struct listener *l, const char *here, struct error *e)
+{
+	const struct listener_options *o = l->o;
+	const struct socket_listeners *at = &l->server.listeners;
+
+	announce_people(o, at);
+	if (o->stream.code)
+		code_show(o->stream.code, at, here, o->accept_ms);
+	hosting_ready(&l->hosting, at);
+	return o->ready_fd >= 0 ? announce_ready(o, at, e) : 0;
+}
+
+/* It listens already, and says so, unless it may end for want of a sandbox. */
+static int finish(struct listener *l, const char *here, struct error *e)
+{
+	if (l->o->stream.sandbox == SANDBOX_REQUIRE)
+		return complete(l, e) < 0 ? -1 : announce(l, here, e);
+	return announce(l, here, e) < 0 ? -1 : complete(l, e);
+}
+
 static int setup(struct listener *l, struct error *e)
 {
 	const struct listener_options *o = l->o;
@@ -310,7 +339,7 @@ static int setup(struct listener *l, struct error *e)
 	srv->hooks = (struct server_hooks){.judge = judge, .ready = on_ready, .failed = on_failed};
 	srv->config.wire = o->wire;
 	srv->config.raw_protocol = o->raw_protocol;
-	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0 || stream_config(&l->stream, &srv->config, e) < 0)
+	if (stream_open(&l->stream, l->loop, &o->stream, o->spawner != NULL, e) < 0)
 		return -1;
 	srv->config.handshake.allowed = o->allowed;
 	srv->config.handshake.allowed_count = o->allowed_count;
@@ -329,13 +358,9 @@ static int setup(struct listener *l, struct error *e)
 		ev_timer_start(l->loop, &l->accept_timer);
 	signals_start(&l->signals, l->loop, on_signal, l);
 	code_here(here);
-	if (enrol_prepare(&l->enrol, e) < 0 || hosting_settle(&l->hosting, &srv->listeners, e) < 0 || confine(l, e) < 0)
+	if (enrol_prepare(&l->enrol, e) < 0 || hosting_settle(&l->hosting, &srv->listeners, e) < 0)
 		return -1;
-	announce_people(o, &srv->listeners);
-	if (o->stream.code)
-		code_show(o->stream.code, &srv->listeners, here, o->accept_ms);
-	hosting_ready(&l->hosting, &srv->listeners);
-	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
+	return finish(l, here, e);
 }
 
 static int outcome(struct listener *l)

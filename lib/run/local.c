@@ -1,7 +1,6 @@
 #include "local.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -193,8 +192,7 @@ static int confine(struct local *l, struct error *e)
 	if (l->listeners.unix_path[0] != '\0')
 		needs.removal = l->listeners.unix_path;
 	contact_needs(&all->contact, &needs);
-	if (o->stream.log_json)
-		json_object_seed(0); /* reads the system's random numbers, once */
+	noise_protocol_prepare(&all->contact.protocol);
 	return stream_confine(&all->stream, needs, e);
 }
 

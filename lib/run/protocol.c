@@ -40,6 +40,17 @@ int protocol_parse_raw(struct noise_protocol *p, const char *text, struct error 
 	return 0;
 }
 
+void protocol_prepare(const char *const *allowed, size_t count)
+{
+	struct noise_protocol p;
+
+	for (size_t i = 0; i < count; i++) {
+		bool full = noise_protocol_parse(&p, allowed[i], strlen(allowed[i])) == NOISE_OK;
+
+		noise_protocol_prepare(full ? &p : NULL);
+	}
+}
+
 const struct wire *protocol_wire(const char *name, bool listener, struct error *e)
 {
 	if (!name || strcmp(name, "vault1") == 0)

@@ -18,6 +18,10 @@ int protocol_parse(struct noise_protocol *p, const char *text, struct error *e)
 int protocol_parse_raw(struct noise_protocol *p, const char *text, struct error *e)
     __attribute__((warn_unused_result));
 
+/* Load now the libraries that a listener may need which allows these protocols: full names, or bare
+ * patterns, which stand for any cipher and hash. To be called before the sandbox. */
+void protocol_prepare(const char *const *allowed, size_t count);
+
 /* The wire of that name: "vault1", "vault-tcp", and "auto" if ${listener}. NULL with ERROR_USAGE. */
 const struct wire *protocol_wire(const char *name, bool listener, struct error *e)
     __attribute__((warn_unused_result));

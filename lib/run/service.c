@@ -246,6 +246,7 @@ static int confine(struct service *v, struct error *e)
 		needs.removal = v->server.listeners.unix_path;
 	if (v->kind->confine)
 		v->kind->confine(v, &needs);
+	hosting_load(&v->hosting);
 	return stream_confine(&v->stream, needs, e);
 }
 
@@ -268,9 +269,26 @@ static int settle(struct service *v, struct error *e)
 		return -1;
 	control_rooted(v->control, v->o->root);
 	service_reload_prepare(v);
-	if (service_code_prepare(v, e) < 0)
-		return -1;
-	return confine(v, e);
+	return service_code_prepare(v, e);
+}
+
+static int announce(struct service *v, struct error *e)
+{
+	const struct listener_options *o = v->o;
+	const struct socket_listeners *at = &v->server.listeners;
+
+	announce_people(o, at);
+	service_code_show(v);
+	hosting_ready(&v->hosting, at);
+	return o->ready_fd >= 0 ? announce_ready(o, at, e) : 0;
+}
+
+/* The order: see listener.c. */
+static int finish(struct service *v, struct error *e)
+{
+	if (v->o->stream.sandbox == SANDBOX_REQUIRE)
+		return confine(v, e) < 0 ? -1 : announce(v, e);
+	return announce(v, e) < 0 ? -1 : confine(v, e);
 }
 
 static int setup(struct service *v, struct error *e)
@@ -309,12 +327,7 @@ static int setup(struct service *v, struct error *e)
 	if (server_start(srv, e) < 0 || open_control(v, e) < 0)
 		return -1;
 	signals_start(&v->signals, v->loop, service_signal, v);
-	if (settle(v, e) < 0)
-		return -1;
-	announce_people(o, &srv->listeners);
-	service_code_show(v);
-	hosting_ready(&v->hosting, &srv->listeners);
-	return o->ready_fd >= 0 ? announce_ready(o, &srv->listeners, e) : 0;
+	return settle(v, e) < 0 ? -1 : finish(v, e);
 }
 
 int service_run(struct listener_options *o, const struct service_kind *kind)

@@ -1,6 +1,5 @@
 #include "stream.h"
 
-#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "clock.h"
 #include "crypto/keytext.h"
+#include "crypto/library.h"
 #include "log.h"
 #include "progress.h"
 #include "stdstreams.h"
@@ -148,11 +148,9 @@ int stream_confine(const struct stream *st, struct sandbox_needs needs, struct e
 {
 	char stamp[LOG_STAMP_MAX];
 
-	if (st->options->log_json || st->options->stats == REPORT_JSON) {
-		/* These read the system's random numbers and its time zone, once. */
-		json_object_seed(0);
-		log_stamp(stamp);
-	}
+	if (st->options->log_json || st->options->stats == REPORT_JSON)
+		log_stamp(stamp); /* reads the system's time zone, once */
+	library_no_more();
 	needs.directory = stdstreams_directory(st->stdio);
 	return sandbox_enter(&needs, st->options->sandbox, e);
 }

@@ -5,7 +5,7 @@
  *   bareloop recv aes|chacha READY_FD    recv, AEAD, write; the port goes to READY_FD as a line
  *
  * on 127.0.0.1: 16 records of 65519 bytes a call, a fixed key, no handshake, one direction. The
- * library is the one that the tools use on bulk data: libcrypto, or libsodium without it. A record
+ * AEAD is the tools' own, with the library that they use on bulk data. A record
  * is a length of two bytes, big endian, then ciphertext and tag; one without content is the end.
  * Status 0 only if the end was seen.
  */
@@ -21,11 +21,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#if WITH_LIBCRYPTO
-#include <openssl/evp.h>
-#else
 #include <sodium.h>
-#endif
+
+#include "crypto/aead.h"
 
 #define RECORDS 16
 #define PLAIN 65519
@@ -44,92 +42,40 @@ static void die(const char *what)
 
 /* ---- one direction of an AEAD ---- */
 
-struct aead {
-	bool aes;
+struct cipher {
+	struct aead aead;
 	uint64_t n;
-	uint8_t nonce[12];
-#if WITH_LIBCRYPTO
-	EVP_CIPHER_CTX *ctx;
-#else
-	_Alignas(16) crypto_aead_aes256gcm_state state;
-#endif
+	uint8_t nonce[AEAD_NONCEBYTES];
 };
 
-static void next_nonce(struct aead *a)
+static void cipher_init(struct cipher *c, bool aes)
 {
-	uint64_t n = a->n++;
-
-	memcpy(a->nonce + 4, &n, sizeof(n));
-}
-
-#if WITH_LIBCRYPTO
-static void aead_init(struct aead *a, int seal)
-{
-	a->ctx = EVP_CIPHER_CTX_new();
-	if (!a->ctx || EVP_CipherInit_ex(a->ctx, a->aes ? EVP_aes_256_gcm() : EVP_chacha20_poly1305(),
-	    NULL, key, NULL, seal) != 1)
-		die("cipher");
-}
-
-static void aead_seal(struct aead *a, uint8_t *out, const uint8_t *in, int len)
-{
-	int n, rest;
-
-	next_nonce(a);
-	if (EVP_EncryptInit_ex(a->ctx, NULL, NULL, NULL, a->nonce) != 1 ||
-	    EVP_EncryptUpdate(a->ctx, out, &n, in, len) != 1 ||
-	    EVP_EncryptFinal_ex(a->ctx, out + n, &rest) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_GET_TAG, TAG, out + len) != 1)
-		die("seal");
-}
-
-static int aead_open(struct aead *a, uint8_t *out, uint8_t *in, int len)
-{
-	int n, rest;
-
-	next_nonce(a);
-	return EVP_DecryptInit_ex(a->ctx, NULL, NULL, NULL, a->nonce) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_SET_TAG, TAG, in + len) == 1 &&
-	    EVP_DecryptUpdate(a->ctx, out, &n, in, len) == 1 &&
-	    EVP_DecryptFinal_ex(a->ctx, out + n, &rest) == 1 ? 0 : -1;
-}
-#else
-static void aead_init(struct aead *a, int seal)
-{
-	(void)seal;
-	if (sodium_init() < 0 || (a->aes && !crypto_aead_aes256gcm_is_available())) {
+	if (sodium_init() < 0 || aead_init(&c->aead, aes ? AEAD_AESGCM : AEAD_CHACHAPOLY, key) < 0) {
 		fputs("bareloop: this cipher is not available\n", stderr);
 		exit(1);
 	}
-	if (a->aes)
-		crypto_aead_aes256gcm_beforenm(&a->state, key);
+	c->aead.done = AEAD_BULK;
 }
 
-static void aead_seal(struct aead *a, uint8_t *out, const uint8_t *in, int len)
+static void next_nonce(struct cipher *c)
 {
-	unsigned long long n = (unsigned long long)len;
+	uint64_t n = c->n++;
 
-	next_nonce(a);
-	if (a->aes)
-		crypto_aead_aes256gcm_encrypt_afternm(
-		    out, NULL, in, n, NULL, 0, NULL, a->nonce, &a->state);
-	else
-		crypto_aead_chacha20poly1305_ietf_encrypt(
-		    out, NULL, in, n, NULL, 0, NULL, a->nonce, key);
+	memcpy(c->nonce + 4, &n, sizeof(n));
 }
 
-static int aead_open(struct aead *a, uint8_t *out, uint8_t *in, int len)
+static void cipher_seal(struct cipher *c, uint8_t *out, const uint8_t *in, size_t len)
 {
-	unsigned long long n = (unsigned long long)len + TAG;
-
-	next_nonce(a);
-	if (a->aes)
-		return crypto_aead_aes256gcm_decrypt_afternm(
-		    out, NULL, NULL, in, n, NULL, 0, a->nonce, &a->state);
-	return crypto_aead_chacha20poly1305_ietf_decrypt(
-	    out, NULL, NULL, in, n, NULL, 0, a->nonce, key);
+	next_nonce(c);
+	if (aead_seal(&c->aead, c->nonce, NULL, 0, in, len, out) < 0)
+		die("seal");
 }
-#endif
+
+static int cipher_open(struct cipher *c, uint8_t *out, const uint8_t *in, size_t len)
+{
+	next_nonce(c);
+	return aead_open(&c->aead, c->nonce, NULL, 0, in, len + TAG, out);
+}
 
 /* ---- the two loops ---- */
 
@@ -146,15 +92,15 @@ static void write_all(int fd, const uint8_t *p, size_t n)
 }
 
 /* Seal ${len} bytes as one record; returns its size. */
-static size_t put_record(struct aead *a, uint8_t *out, const uint8_t *in, size_t len)
+static size_t put_record(struct cipher *c, uint8_t *out, const uint8_t *in, size_t len)
 {
 	out[0] = (uint8_t)((len + TAG) >> 8);
 	out[1] = (uint8_t)(len + TAG);
-	aead_seal(a, out + 2, in, (int)len);
+	cipher_seal(c, out + 2, in, len);
 	return 2 + len + TAG;
 }
 
-static void send_loop(struct aead *a, int fd)
+static void send_loop(struct cipher *c, int fd)
 {
 	uint8_t end;
 	ssize_t n;
@@ -167,7 +113,7 @@ static void send_loop(struct aead *a, int fd)
 			die("read");
 		do {
 			len = (size_t)n - done < PLAIN ? (size_t)n - done : PLAIN;
-			out += put_record(a, wire + out, plain + done, len);
+			out += put_record(c, wire + out, plain + done, len);
 			done += len;
 		} while (done < (size_t)n);
 		write_all(fd, wire, out);
@@ -178,7 +124,7 @@ static void send_loop(struct aead *a, int fd)
 }
 
 /* Open the whole records among ${have} bytes and write them out; returns the bytes used. */
-static size_t take_records(struct aead *a, size_t have, bool *ended)
+static size_t take_records(struct cipher *c, size_t have, bool *ended)
 {
 	size_t used = 0, out = 0;
 
@@ -188,7 +134,7 @@ static size_t take_records(struct aead *a, size_t have, bool *ended)
 		if (have - used < 2 + len)
 			break;
 		if (len < TAG || len > PLAIN + TAG ||
-		    aead_open(a, plain + out, wire + used + 2, (int)(len - TAG)) != 0) {
+		    cipher_open(c, plain + out, wire + used + 2, len - TAG) != 0) {
 			fputs("bareloop: forged\n", stderr);
 			exit(1);
 		}
@@ -200,7 +146,7 @@ static size_t take_records(struct aead *a, size_t have, bool *ended)
 	return used;
 }
 
-static void recv_loop(struct aead *a, int fd)
+static void recv_loop(struct cipher *c, int fd)
 {
 	bool ended = false;
 	size_t have = 0, used;
@@ -211,7 +157,7 @@ static void recv_loop(struct aead *a, int fd)
 		if (n <= 0)
 			die(n < 0 ? "recv" : "cut");
 		have += (size_t)n;
-		used = take_records(a, have, &ended);
+		used = take_records(c, have, &ended);
 		have -= used;
 		memmove(wire, wire + used, have);
 	}
@@ -251,7 +197,7 @@ static int accept_one(int ready)
 
 int main(int argc, char **argv)
 {
-	struct aead a = {0};
+	struct cipher c = {0};
 	int fd, on = 1;
 	bool seal = argc == 4 && strcmp(argv[1], "send") == 0;
 
@@ -260,16 +206,15 @@ int main(int argc, char **argv)
 		      "       bareloop recv aes|chacha READY_FD\n", stderr);
 		return 2;
 	}
-	a.aes = strcmp(argv[2], "aes") == 0;
-	aead_init(&a, seal);
+	cipher_init(&c, strcmp(argv[2], "aes") == 0);
 	fd = seal ? connect_port((in_port_t)atoi(argv[3])) : accept_one(atoi(argv[3]));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 #ifdef F_SETPIPE_SZ
 	(void)fcntl(seal ? STDIN_FILENO : STDOUT_FILENO, F_SETPIPE_SZ, PIPE_SIZE);
 #endif
 	if (seal)
-		send_loop(&a, fd);
+		send_loop(&c, fd);
 	else
-		recv_loop(&a, fd);
+		recv_loop(&c, fd);
 	return 0;
 }

@@ -121,7 +121,7 @@ static struct start *prepare(unsigned which)
 	st->tx = ends[!victim].tx;
 	st->rx = ends[!victim].rx;
 	MUST(st->session.phase == PHASE_RUN && st->session.out_tail <= sizeof(st->out));
-	MUST(!st->session.tx.aead.evp && !st->session.rx.aead.evp && !st->tx.aead.evp && !st->rx.aead.evp);
+	MUST(!st->session.tx.aead.bulk && !st->session.rx.aead.bulk && !st->tx.aead.bulk && !st->rx.aead.bulk);
 	memcpy(st->out, out[victim], st->session.out_tail);
 	st->made = true;
 	return st;
