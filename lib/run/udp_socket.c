@@ -69,7 +69,6 @@ static int make(int family, struct udp_socket *s)
 		set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 #endif
 #ifdef __linux__
-	set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	s->gso = true;
 #endif
@@ -146,6 +145,13 @@ int udp_socket_open(struct udp_socket *s, const struct address *at, const struct
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for datagrams");
 }
 
+void udp_socket_join(struct udp_socket *s)
+{
+#ifdef __linux__
+	set(s->fd, IPPROTO_UDP, UDP_GRO, 1);
+#endif
+}
+
 int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e)
 {
 	struct sockaddr_storage own = {0};
@@ -164,6 +170,7 @@ int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e)
 	close(s->fd);
 	s->fd = fd;
 	s->split = false;
+	udp_socket_join(s);
 	remember_name(s);
 	return 0;
 }

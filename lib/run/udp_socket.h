@@ -56,6 +56,9 @@ struct udp_socket {
 /* Bind; without a host to all addresses of both families. 0 or -1 with ERROR_NETWORK. */
 int udp_socket_open(struct udp_socket *s, const struct address *at, const struct socket_options *o, struct error *e)
     __attribute__((warn_unused_result));
+/* From now on the kernel may hand over many as one: the first socket of a system that asks for it waits while code is
+ * patched, so this is not done by udp_socket_open(). */
+void udp_socket_join(struct udp_socket *s);
 /* Move to another port of the same address; what waits is sent from there. 0 or -1, then nothing changed. */
 int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e) __attribute__((warn_unused_result));
 /* Another socket at a free port of the same address. It, or -1. */

@@ -9,9 +9,8 @@ Usage: udp.py [--json]
   BENCH_TOOLS              only these, comma list      BENCH_JSON=1      as --json
   VT_BUILD, VT_BIN         where the programs are
 
-Every round runs every tool once, in turn. MB = 10^6 bytes of messages that arrived. At the end: what a datagram of a
-stranger costs that is nothing, in a flood of them. A table on standard output, progress on standard error. Status 1 if
-vault-udp lost a message.
+Every round runs every tool once, in turn. MB = 10^6 bytes of messages that arrived. At the end: what a datagram of garbage
+costs, in a flood. A table on standard output, progress on standard error. Status 1 if vault-udp lost a message.
 """
 import json
 import os
