@@ -261,7 +261,7 @@ bench: build-deps ## measure against other tools: BENCH_MIB BENCH_ROUNDS BENCH_T
 	@$(REMAKE) bench-programs >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/bench.py
 
-bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_TOOLS BENCH_JSON
+bench-udp: build-deps ## the same for messages over UDP: BENCH_MESSAGES BENCH_ROUNDS BENCH_MTU BENCH_SIZE BENCH_TOOLS BENCH_JSON
 	@$(REMAKE) all $(BUILD)/bench/udploop $(BUILD)/tests/udpflood >&2
 	@VT_BUILD='$(ABS_BUILD)' VT_BIN='$(ABS_BUILD)/bin' tests/bench/udp.py
 

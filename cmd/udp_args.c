@@ -67,7 +67,7 @@ void udp_args_init(struct udp_args *u)
 {
 	struct udp_options *o = &u->run;
 
-	*u = (struct udp_args){.run.framing = FRAMING_LINES};
+	o->framing = FRAMING_LINES;
 	o->socket.family = AF_UNSPEC;
 	o->at.any_host = true;
 	o->at.port = PORT_DEFAULT;

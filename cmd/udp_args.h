@@ -24,6 +24,7 @@ extern const char udp_args_shorts[];
 extern const struct option udp_args_longs[];
 extern const int udp_args_repeatable[];
 
+/* ${u} is all zero: it is large, and most of it is never touched. */
 void udp_args_init(struct udp_args *u);
 
 /* Take one option. 0, or COMMON_USAGE after the error was printed. */

@@ -40,6 +40,27 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 	assert_equal "$(filters_of "$LISTEN_PID")" "$before"
 }
 
+@test "vault-udp says that it is bound at once, with --sandbox=require not before it is in; where it cannot be, never" {
+	need_sandbox
+	[ -n "$(filters_of self)" ] || skip "NOT TESTED: this kernel does not count filters"
+	local before mode
+	before=$(filters_of self)
+	for mode in auto require; do
+		: >ready
+		spawn "$VT_BIN/vault-udp" --quiet -l 127.0.0.1:0 --recv-only --sandbox=$mode --ready-fd 9 9>ready </dev/null 2>udp.err
+		eventually 10 test -s ready
+		[ $mode = auto ] || has_filters "$SPAWN_PID" $((before + 1))
+		eventually 10 has_filters "$SPAWN_PID" $((before + 1))
+		signal "$SPAWN_PID" TERM 10
+		assert_equal "$status" 0
+	done
+	: >ready
+	run --separate-stderr bounded 10 "$TRY" --deny both "$VT_BIN/vault-udp" --quiet -l 127.0.0.1:0 --recv-only \
+	    --sandbox=require --ready-fd 9 9>ready
+	assert_failure 9
+	[ ! -s ready ]
+}
+
 # after CALL FILE: what strace wrote after the first CALL; after_last: after the last one.
 after() { awk -v call=" $1(" 'seen { print } index($0, call) { seen = 1 }' "$2"; }
 after_last() { tac "$2" | awk -v call=" $1(" 'index($0, call) { exit } { print }' | tac; }

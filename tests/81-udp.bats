@@ -46,6 +46,20 @@ both_sent() {
 	both_sent
 }
 
+@test "a row of short messages at once, and input that stays open: all go, also those of one read that are many batches" {
+	known --framing=lines
+	text first 1 first
+	text row 20000 row
+	udp a "${A[@]}"
+	udp b "${B[@]}" "127.0.0.1:${PORT[a]}"
+	tell b "$(cat first)"
+	arrives a.out 1
+	cat row >&"${TELL[b]}"
+	arrives a.out 20001
+	cat first row | cmp - a.out
+	kill -0 "${PID[b]}"
+}
+
 @test "messages of every size from one byte to the largest, both ways, as fast as they go: all whole, once, in order" {
 	local n
 	n=$(soak 10000 100000)

@@ -39,6 +39,9 @@ struct envelope {
 /* Read ${n} bytes. 0, or -1. */
 int envelope_read(struct envelope *e, const uint8_t *in, size_t n) __attribute__((warn_unused_result));
 
+/* Where in the map the payload of e->plen bytes lies. What is made there need not be moved. */
+size_t envelope_payload_at(const struct envelope *e);
+
 /* Write the map. With ${size} > 0 it is padded with ${pad} bytes so that it has exactly ${size}
  * (the padding's content is left as it was in ${out}: *${pad_at} and *${pad_len} say where).
  * Absent fields are left out, but an upstream map (no s) always has p and c. Its length, or 0 if it

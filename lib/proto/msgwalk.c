@@ -49,10 +49,11 @@ int msgwalk_header(const uint8_t *in, size_t n, size_t *len, uint64_t *items)
 
 size_t msgwalk_object(const uint8_t *in, size_t n, int depth)
 {
-	uint64_t left[MSGWALK_DEPTH + 1] = {1};
+	uint64_t left[MSGWALK_DEPTH + 1];
 	size_t whole = n;
 	int level = 0;
 
+	left[0] = 1;
 	if (depth > MSGWALK_DEPTH)
 		depth = MSGWALK_DEPTH;
 	while (level >= 0) {

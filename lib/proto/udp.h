@@ -129,6 +129,7 @@ struct udp {
 	uint64_t drops[UDP_DROP_COUNT];
 	struct squash squash;
 	struct unsquash unsquash;
+	/* Buffers, at the end and not zeroed. */
 	uint8_t plain[UDP_TEXT_MAX];
 	uint8_t out[UDP_DATAGRAM_MAX + 1], work[UDP_DATAGRAM_MAX + 1];
 };

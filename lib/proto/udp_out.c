@@ -25,7 +25,7 @@ static void next_nonce(struct peer *p, uint8_t outer[DATAGRAM_NONCE], uint8_t in
 	be_put64(inner + 8, p->nonce++);
 }
 
-/* The system's generator would cost four times the encryption. */
+/* In clear. The system's generator would cost four times the encryption. */
 static void fill_padding(struct peer *p, uint8_t *at, size_t n)
 {
 	uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
@@ -47,7 +47,8 @@ size_t udp_box(struct udp *u, struct peer *p, const struct envelope *e, size_t s
 	    &pad_at, &pad_len);
 	if (n == 0)
 		return 0;
-	fill_padding(p, out + DATAGRAM_HEAD + pad_at, pad_len);
+	/* Encrypted it looks like anything else. */
+	memset(out + DATAGRAM_HEAD + pad_at, 0, pad_len);
 	next_nonce(p, outer, inner);
 	datagram_seal(out, n, shared, outer, inner, p->kind == PEER_UPSTREAM ? when - BACKDATE : when);
 	return n + DATAGRAM_HEAD;
@@ -89,20 +90,25 @@ size_t udp_text_max(const struct udp *u, const struct peer *p)
 	return room < UDP_TEXT_MAX ? room : UDP_TEXT_MAX;
 }
 
-/* The payload of a message into u->work. Datagrams are padded to one size, so compressing is work for
- * nothing unless a message would not fit, or somebody asked for it. Its length, 0 if it does not fit. */
-static size_t squeeze(struct udp *u, const uint8_t *text, size_t n, size_t room)
+/* The payload of a message, in its place in the map at ${map}, or compressed in u->work. Datagrams are padded to one
+ * size, so compressing is work for nothing unless a message would not fit, or somebody asked for it. False if it does
+ * not fit. */
+static bool squeeze(struct udp *u, struct envelope *e, const uint8_t *text, size_t n, size_t room, uint8_t *map)
 {
-	size_t len = 0, plain = n + (n < 256 ? 9 : 10);
+	size_t plain = n + (n < 256 ? 9 : 10);
+	int level = u->config.level > 0 ? u->config.level : LEVEL_NEEDED;
+	uint8_t *at;
 
 	if (n > UDP_TEXT_MAX)
-		return 0;
-	if (u->config.level == 0 && plain <= room)
-		return squash_store(text, n, u->work, room);
-	if (squash_message(&u->squash, u->config.level > 0 ? u->config.level : LEVEL_NEEDED, text, n, u->work, room, &len) == 0 &&
-	    (len < plain || plain > room))
-		return len;
-	return squash_store(text, n, u->work, room);
+		return false;
+	if ((u->config.level > 0 || plain > room) && squash_message(&u->squash, level, text, n, u->work, room, &e->plen) == 0 &&
+	    (e->plen < plain || plain > room)) {
+		e->p = u->work;
+		return true;
+	}
+	e->plen = plain;
+	e->p = at = map + envelope_payload_at(e);
+	return squash_store(text, n, at, room) > 0;
 }
 
 bool udp_ready(const struct udp *u, const struct peer *p)
@@ -112,18 +118,17 @@ bool udp_ready(const struct udp *u, const struct peer *p)
 	return u->config.opportunistic && p->wanted && p->state == PEER_AWAIT && !p->has_sign;
 }
 
-static enum udp_seal seal_clear(struct udp *u, struct peer *p, size_t plen, uint8_t *out, size_t *len)
+static enum udp_seal seal_clear(struct udp *u, struct peer *p, const struct envelope *e, uint8_t *out, size_t *len)
 {
-	struct envelope e = {.p = u->work, .plen = plen};
-
-	*len = udp_clear(u, p, &e, u->config.padding && p->size > DATAGRAM_HEAD ? p->size - DATAGRAM_HEAD : 0, out);
+	*len = udp_clear(u, p, e, u->config.padding && p->size > DATAGRAM_HEAD ? p->size - DATAGRAM_HEAD : 0, out);
 	p->n.clear_sent++;
 	return *len > 0 ? UDP_SEALED : UDP_E_SIZE;
 }
 
 enum udp_seal udp_seal(struct udp *u, struct peer *p, const uint8_t *text, size_t n, uint8_t *out, size_t *len)
 {
-	struct envelope e = {.p = u->work, .has_s = p->kind == PEER_NATIVE, .has_d = p->kind == PEER_NATIVE};
+	bool up = p->state == PEER_UP, native = up && p->kind == PEER_NATIVE;
+	struct envelope e = {.has_s = native, .has_d = native};
 
 	if (!udp_ready(u, p))
 		return UDP_E_KEY;
@@ -131,11 +136,10 @@ enum udp_seal udp_seal(struct udp *u, struct peer *p, const uint8_t *text, size_
 		return udp_v1_seal(u, p, text, n, out, len);
 	if (p->kind != PEER_NATIVE && !utf8_valid(text, n))
 		return UDP_E_UTF8;
-	e.plen = squeeze(u, text, n, payload_max(p));
-	if (e.plen == 0)
+	if (!squeeze(u, &e, text, n, payload_max(p), up ? out + DATAGRAM_HEAD : out))
 		return UDP_E_SIZE;
-	if (p->state != PEER_UP) {
-		enum udp_seal sealed = seal_clear(u, p, e.plen, out, len);
+	if (!up) {
+		enum udp_seal sealed = seal_clear(u, p, &e, out, len);
 
 		p->n.messages_sent += sealed == UDP_SEALED;
 		return sealed;

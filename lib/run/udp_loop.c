@@ -101,7 +101,7 @@ static void rearm(struct udp_loop *l)
 	watch(l, &l->app_in, udp_stdio_wants(l));
 	watch(l, &l->app_out, l->out_from < l->out_to && !l->broken_output);
 	ev_timer_stop(l->loop, &l->tick);
-	wait = at <= now ? 0. : at == INT64_MAX ? 3600. : (double)(at - now) / 1000;
+	wait = at <= now || l->in_more ? 0. : at == INT64_MAX ? 3600. : (double)(at - now) / 1000;
 	ev_timer_set(&l->tick, wait, 0.);
 	ev_timer_start(l->loop, &l->tick);
 }
@@ -220,7 +220,6 @@ static int make_engine(struct udp_loop *l, struct error *e)
 	secret_wipe(&c, sizeof c);
 	if (!l->engine || !l->slots || !l->cache)
 		return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for peers");
-	udp_loop_clock(l);
 	return 0;
 }
 
@@ -276,30 +275,56 @@ static int confine(const struct udp_loop *l, struct error *e)
 	return sandbox_enter(&needs, l->o->sandbox, e);
 }
 
+/* What nobody who waits for us to be bound need wait for. */
+static int complete(struct udp_loop *l, struct error *e)
+{
+	udp_socket_join(&l->socket);
+	return confine(l, e);
+}
+
+/* It is bound, and says so, unless it may end for want of a sandbox. */
+static int finish(struct udp_loop *l, struct error *e)
+{
+	if (l->o->sandbox == SANDBOX_REQUIRE)
+		return complete(l, e) < 0 ? -1 : udp_report_ready(l, e);
+	return udp_report_ready(l, e) < 0 ? -1 : complete(l, e);
+}
+
+static void tell_start(const struct udp_loop *l)
+{
+	char print[FINGERPRINT_MAX];
+
+	if (l->o->opportunistic)
+		log_warn("warning: --opportunistic: messages may go and come in clear, where anyone can read and write them");
+	if (log_verbosity() < 1)
+		return;
+	if (key_fingerprint(print, l->o->identity) != KEYTEXT_OK)
+		print[0] = '\0';
+	log_info(1, "UDP %s port %u, key fingerprint %s", l->socket.host, l->socket.port, print);
+}
+
 static int setup(struct udp_loop *l, struct error *e)
 {
 	const struct udp_options *o = l->o;
-	char print[FINGERPRINT_MAX];
 
 	l->began = clock_ms();
 	if (udp_stdio_open(l, e) < 0 || udp_socket_open(&l->socket, &o->at, &o->socket, e) < 0)
 		return -1;
 	l->socket.hooks = udp_hooks_socket(l);
-	if (make_engine(l, e) < 0 || add_peers(l, e) < 0)
+	if (make_engine(l, e) < 0)
+		return -1;
+	/* Keys are made then: without any of these there is time for it. */
+	if (o->peer_count > 0 || o->control || o->announce)
+		udp_loop_clock(l);
+	if (add_peers(l, e) < 0)
 		return -1;
 	watchers(l);
 	if (o->control && udp_command_open(l, e) < 0)
 		return -1;
 	if (o->announce && udp_lan_open(l, e) < 0)
 		return -1;
-	if (confine(l, e) < 0)
-		return -1;
-	if (key_fingerprint(print, o->identity) != KEYTEXT_OK)
-		print[0] = '\0';
-	log_info(1, "UDP %s port %u, key fingerprint %s", l->socket.host, l->socket.port, print);
-	if (o->opportunistic)
-		log_warn("warning: --opportunistic: messages may go and come in clear, where anyone can read and write them");
-	return udp_report_ready(l, e);
+	tell_start(l);
+	return finish(l, e);
 }
 
 static void release(struct udp_loop *l)

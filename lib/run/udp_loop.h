@@ -19,7 +19,6 @@
 #include "udp_socket.h"
 
 #define UDP_LOOP_PEERS_MAX 64 /* operands */
-#define UDP_LOOP_BATCH 176     /* messages of our input at a time */
 
 struct udp_options {
 	struct socket_options socket;
@@ -65,6 +64,7 @@ struct udp_loop {
 	ev_signal usr1;
 	struct signals signals;
 	struct units in;
+	bool in_more; /* others had their turn, and there may be messages in ${in} */
 	uint8_t *out; /* waits for standard output: [out_from, out_to) */
 	size_t out_from, out_to;
 	struct udp_command *command;

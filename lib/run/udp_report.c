@@ -46,10 +46,9 @@ static int put_line(int fd, json_t *o)
 
 static void own_key(const struct udp_loop *l, char key[KEYTEXT_MAX])
 {
-	struct key public;
+	struct key public = {.form = KEY_PUBLIC};
 
-	if (key_public(&public, l->o->identity) != KEYTEXT_OK)
-		memset(&public, 0, sizeof public);
+	memcpy(public.bytes, l->engine->config.sign_secret + 32, sizeof public.bytes);
 	keytext_format(key, &public);
 }
 

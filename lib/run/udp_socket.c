@@ -9,9 +9,6 @@
 
 #include "resolve.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -19,10 +16,6 @@
 #define BUFFER_WISH (8 * 1024 * 1024)
 #define IN_BATCH 16
 #define IN_SIZE 65536
-#define OUT_SIZE (1024 * 1024)
-#define SEGMENTS_MOST 64
-#define UNIT_MOST 65000 /* bytes of one unit, headers apart */
-#define UNITS_MOST 32
 #define CONTROL_SIZE 128
 #define ERRORS_MOST 64
 
@@ -76,7 +69,6 @@ static int make(int family, struct udp_socket *s)
 		set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 #endif
 #ifdef __linux__
-	set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	s->gso = true;
 #endif
@@ -144,13 +136,20 @@ int udp_socket_open(struct udp_socket *s, const struct address *at, const struct
 		return -1;
 	remember_name(s);
 	s->in = malloc((size_t)IN_BATCH * IN_SIZE);
-	s->out = malloc(OUT_SIZE);
+	s->out = malloc(UDP_SOCKET_OUT);
 	s->entries = calloc(UDP_SOCKET_BATCH, sizeof *s->entries);
 	s->arrivals = calloc(1, sizeof *s->arrivals);
 	if (s->arrivals && s->in && s->out && s->entries)
 		return 0;
 	udp_socket_close(s);
 	return error_set(e, ERROR_IO, BLAME_LOCAL, "no memory for datagrams");
+}
+
+void udp_socket_join(struct udp_socket *s)
+{
+#ifdef __linux__
+	set(s->fd, IPPROTO_UDP, UDP_GRO, 1);
+#endif
 }
 
 int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e)
@@ -171,6 +170,7 @@ int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e)
 	close(s->fd);
 	s->fd = fd;
 	s->split = false;
+	udp_socket_join(s);
 	remember_name(s);
 	return 0;
 }
@@ -308,143 +308,4 @@ bool udp_socket_receive(struct udp_socket *s, size_t most)
 			break;
 	}
 	return s->arrivals->next == s->arrivals->got || hand_over(s, &count);
-}
-
-/* ---- sending ---- */
-
-uint8_t *udp_socket_room(struct udp_socket *s, size_t n)
-{
-	if (s->count == UDP_SOCKET_BATCH || OUT_SIZE - s->filled < n)
-		return NULL;
-	return s->out + s->filled;
-}
-
-void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n, bool split)
-{
-	s->entries[s->count++] = (struct udp_socket_entry){*to, (uint32_t)s->filled, (uint32_t)n, split};
-	s->filled += n;
-}
-
-static void set_split(struct udp_socket *s, bool split)
-{
-#ifdef IP_PMTUDISC_PROBE
-	if (s->split != split)
-		set(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, split ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE);
-#endif
-	s->split = split;
-}
-
-struct departure {
-	struct sockaddr_storage to;
-	struct iovec iov;
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];
-	size_t count; /* datagrams in it */
-};
-
-/* One unit from entry ${i} on: all of one size but the last, which may be shorter. */
-static size_t gather(const struct udp_socket *s, size_t i, size_t *bytes)
-{
-	const struct udp_socket_entry *first = &s->entries[i];
-	size_t n = 1;
-
-	*bytes = first->len;
-	if (!s->gso || s->single > 0)
-		return 1;
-	while (i + n < s->count && n < SEGMENTS_MOST && first->len > 0) {
-		const struct udp_socket_entry *e = &s->entries[i + n];
-
-		if (e->split != first->split || !address_same(&e->to, &first->to) || e->len > first->len || *bytes + e->len > UNIT_MOST)
-			break;
-		*bytes += e->len;
-		n++;
-		if (e->len < first->len)
-			break;
-	}
-	return n;
-}
-
-static void prepare(struct udp_socket *s, size_t i, struct departure *d, struct msghdr *h)
-{
-	const struct udp_socket_entry *first = &s->entries[i];
-	size_t bytes;
-
-	d->count = gather(s, i, &bytes);
-	d->iov = (struct iovec){s->out + first->at, bytes};
-	*h = (struct msghdr){.msg_name = &d->to, .msg_namelen = udp_address_to(&d->to, &first->to, s->family), .msg_iov = &d->iov,
-	    .msg_iovlen = 1};
-	if (d->count > 1) {
-		uint16_t size = (uint16_t)first->len;
-		struct cmsghdr *c;
-
-		memset(d->control, 0, sizeof d->control);
-		h->msg_control = d->control;
-		h->msg_controllen = sizeof d->control;
-		c = CMSG_FIRSTHDR(h);
-		c->cmsg_level = IPPROTO_UDP;
-		c->cmsg_type = UDP_SEGMENT;
-		c->cmsg_len = CMSG_LEN(sizeof size);
-		memcpy(CMSG_DATA(c), &size, sizeof size);
-	}
-}
-
-/* The unit at the front is done with. What went one by one without a fault should have gone together: the
- * kernel cannot do that. */
-static void went(struct udp_socket *s, size_t count)
-{
-	s->first += count;
-	if (s->single == 0)
-		return;
-	s->single -= s->single < count ? s->single : count;
-	if (s->single == 0 && !s->single_failed)
-		s->gso = false;
-}
-
-/* The unit at the front did not go. True if it is to be tried again at once, in another way. */
-static bool failed(struct udp_socket *s, const struct departure *d, int error)
-{
-	struct udp_socket_entry *e = &s->entries[s->first];
-
-	if (error == EINTR)
-		return true;
-	/* No segmentation here, or not so large: one by one, then each shows its own fault. */
-	if (d->count > 1 && (error == EIO || error == EINVAL || error == EOPNOTSUPP || error == EMSGSIZE || error == ENOPROTOOPT)) {
-		s->single = d->count;
-		s->single_failed = false;
-		return true;
-	}
-	/* An answer to something sent before; this one was not tried. */
-	if (error == ECONNREFUSED)
-		return true;
-	s->single_failed = true;
-	went(s, d->count);
-	s->hooks.failed(s->hooks.owner, &e->to, e->len, error);
-	return true;
-}
-
-bool udp_socket_flush(struct udp_socket *s)
-{
-	while (s->first < s->count) {
-		struct departure d[UNITS_MOST];
-		struct mmsghdr m[UNITS_MOST] = {0};
-		size_t i = s->first;
-		unsigned units = 0;
-		int sent;
-
-		set_split(s, s->entries[i].split);
-		while (i < s->count && units < UNITS_MOST && s->entries[i].split == s->split) {
-			prepare(s, i, &d[units], &m[units].msg_hdr);
-			i += d[units++].count;
-		}
-		sent = sendmmsg(s->fd, m, units, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent > 0) {
-			for (int k = 0; k < sent; k++)
-				went(s, d[k].count);
-			continue;
-		}
-		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
-			return false;
-		(void)failed(s, &d[0], errno);
-	}
-	s->first = s->count = s->filled = 0;
-	return true;
 }

@@ -17,7 +17,8 @@
 #include "socket.h"
 #include "udp_address.h"
 
-#define UDP_SOCKET_BATCH 512 /* datagrams gathered */
+#define UDP_SOCKET_BATCH 512	    /* datagrams gathered */
+#define UDP_SOCKET_OUT (1024 * 1024) /* bytes of them */
 
 struct udp_socket_hooks {
 	/* May another datagram be handed over? What has to wait is kept. */
@@ -55,6 +56,9 @@ struct udp_socket {
 /* Bind; without a host to all addresses of both families. 0 or -1 with ERROR_NETWORK. */
 int udp_socket_open(struct udp_socket *s, const struct address *at, const struct socket_options *o, struct error *e)
     __attribute__((warn_unused_result));
+/* From now on the kernel may hand over many as one: the first socket of a system that asks for it waits while code is
+ * patched, so this is not done by udp_socket_open(). */
+void udp_socket_join(struct udp_socket *s);
 /* Move to another port of the same address; what waits is sent from there. 0 or -1, then nothing changed. */
 int udp_socket_move(struct udp_socket *s, uint16_t port, struct error *e) __attribute__((warn_unused_result));
 /* Another socket at a free port of the same address. It, or -1. */
@@ -68,6 +72,9 @@ bool udp_socket_receive(struct udp_socket *s, size_t most);
 uint8_t *udp_socket_room(struct udp_socket *s, size_t n);
 /* ${split}: it may be cut up on its way, since it has to arrive somehow. */
 void udp_socket_put(struct udp_socket *s, const struct udp_address *to, size_t n, bool split);
+
+/* So many datagrams of ${size} bytes to one address make a good call: a few units, all of them full. */
+size_t udp_socket_batch(size_t size);
 
 /* Send what was gathered. False if the socket does not take it all: again when it is writable. */
 bool udp_socket_flush(struct udp_socket *s);

@@ -15,6 +15,10 @@
 #define TAG_MAX (ADDRESS_TEXTMAX + 2)
 #define UNIT_MAX (UDP_TEXT_MAX + TAG_MAX + 8)
 #define BLOCKED_MS 1000 /* a UDP socket that takes nothing for so long is broken */
+#define BATCH_MOST 256	/* messages of our input at a time */
+#define PUMP_READS 64	/* what comes in wants its turn, too */
+#define PUMP_BATCHES 4
+#define READ_MUCH 16384 /* after so much there will be more at once */
 
 int udp_stdio_open(struct udp_loop *l, struct error *e)
 {
@@ -45,35 +49,41 @@ void udp_stdio_close(struct udp_loop *l)
 
 /* ---- input ---- */
 
-/* How many messages all of them can take; 0 if there is nobody. */
-static uint64_t room_of_all(struct udp_loop *l, size_t *text_max)
+/* What all of them can take now: messages (0 if there is nobody), how long one may be, how many fill the socket. */
+struct share {
+	uint64_t room;
+	size_t text_max, batch;
+};
+
+static struct share share_of_all(struct udp_loop *l)
 {
-	uint64_t room = UINT64_MAX;
+	struct share s = {.room = UINT64_MAX, .text_max = UDP_TEXT_MAX, .batch = BATCH_MOST};
 	bool any = false;
 
-	*text_max = UDP_TEXT_MAX;
 	for (size_t i = 0; i < l->engine->peers.used; i++) {
 		struct peer *p = &l->slots[i];
-		uint64_t n;
+		size_t text_max, batch;
+		uint64_t room;
 
 		if (!udp_loop_is_target(l, p) || !udp_ready(l->engine, p))
 			continue;
 		any = true;
-		n = udp_room(l->engine, p);
-		if (n < room)
-			room = n;
-		if (udp_text_max(l->engine, p) < *text_max)
-			*text_max = udp_text_max(l->engine, p);
+		room = udp_room(l->engine, p);
+		text_max = udp_text_max(l->engine, p);
+		batch = udp_socket_batch(p->size);
+		s.room = room < s.room ? room : s.room;
+		s.text_max = text_max < s.text_max ? text_max : s.text_max;
+		s.batch = batch < s.batch ? batch : s.batch;
 	}
-	return any ? room : 0;
+	if (!any)
+		s.room = 0;
+	return s;
 }
 
 bool udp_stdio_wants(struct udp_loop *l)
 {
-	size_t text_max;
-
 	return !l->in_done && !l->leaving && l->in_started && l->ep->in_fd >= 0 && l->socket.count == 0 &&
-	    room_of_all(l, &text_max) > 0 && (!l->ep->ops->may_read || l->ep->ops->may_read(l->ep));
+	    share_of_all(l).room > 0 && (!l->ep->ops->may_read || l->ep->ops->may_read(l->ep));
 }
 
 static void tell_too_large(struct udp_loop *l, const struct peer *p, size_t n)
@@ -156,13 +166,13 @@ static void send_batch(struct udp_loop *l, const uint8_t *const *texts, const si
 	}
 }
 
-/* Take whole messages from the buffer and send them. How many. */
-static size_t send_some(struct udp_loop *l, uint64_t room)
+/* Take at most ${most} whole messages from the buffer and send them. How many. */
+static size_t send_some(struct udp_loop *l, uint64_t most)
 {
-	const uint8_t *texts[UDP_LOOP_BATCH];
-	size_t lens[UDP_LOOP_BATCH], count = 0;
+	const uint8_t *texts[BATCH_MOST];
+	size_t lens[BATCH_MOST], count = 0;
 
-	while (count < UDP_LOOP_BATCH && count < room) {
+	while (count < BATCH_MOST && count < most) {
 		enum units_found found = units_next(&l->in, &texts[count], &lens[count]);
 
 		if (found == UNITS_MORE)
@@ -180,8 +190,8 @@ static size_t send_some(struct udp_loop *l, uint64_t room)
 	return count;
 }
 
-/* Read once. False if there is nothing to be had. */
-static bool read_some(struct udp_loop *l, size_t text_max)
+/* Read once. False if there is nothing to be had. *${more}: then there probably is more. */
+static bool read_some(struct udp_loop *l, size_t text_max, bool *more)
 {
 	struct iovec iov;
 	ssize_t got;
@@ -190,6 +200,7 @@ static bool read_some(struct udp_loop *l, size_t text_max)
 	if (l->o->framing == FRAMING_RAW && iov.iov_len > text_max)
 		iov.iov_len = text_max > 0 ? text_max : 1;
 	got = l->ep->ops->read(l->ep, &iov, 1);
+	*more = got > 0 && ((size_t)got == iov.iov_len || got >= READ_MUCH);
 	if (got > 0) {
 		units_filled(&l->in, (size_t)got);
 		return true;
@@ -202,32 +213,50 @@ static bool read_some(struct udp_loop *l, size_t text_max)
 	return false;
 }
 
-/* A bounded share of work: what comes in wants its turn, too. */
+/* Send up to ${most} messages, those that were read or else more. *${more}: others may be had at once. */
+static size_t gather(struct udp_loop *l, uint64_t most, size_t text_max, bool *more)
+{
+	size_t sent = send_some(l, most);
+	bool got = false;
+
+	if (sent > 0)
+		return sent;
+	if (l->in.eof)
+		l->in_done = true;
+	else if (read_some(l, text_max, &got) || l->in.eof)
+		sent = send_some(l, most);
+	*more = got || sent == most || l->in.eof;
+	return sent;
+}
+
+/* A bounded share of work. What a read leaves over does not go alone if there is more to be read at once. */
 void udp_stdio_pump(struct udp_loop *l)
 {
-	for (int rounds = 0; rounds < 4; rounds++) {
-		size_t text_max;
-		uint64_t room;
-		bool more = true;
+	size_t gathered = 0, batches = 0;
+	bool more = true;
 
-		if (l->in_done || l->leaving || !l->in_started || l->socket.count > 0)
-			return;
-		room = room_of_all(l, &text_max);
-		if (room == 0)
-			return;
-		if (send_some(l, room) == 0) {
-			if (l->in.eof) {
-				l->in_done = true;
-				return;
-			}
-			more = read_some(l, text_max);
-			if (more || l->in.eof)
-				(void)send_some(l, room);
+	l->in_more = false;
+	if (l->socket.count > 0)
+		return;
+	for (int i = 0; more && !l->in_done && !l->leaving && l->in_started; i++) {
+		struct share s = share_of_all(l);
+		uint64_t most = s.batch > gathered ? s.batch - gathered : 1;
+
+		if (i == PUMP_READS || batches == PUMP_BATCHES) {
+			l->in_more = true;
+			break;
 		}
-		(void)udp_socket_flush(&l->socket);
-		if (!more && !l->in.eof)
+		if (s.room == 0)
+			break;
+		gathered += gather(l, most < s.room ? most : s.room, s.text_max, &more);
+		if (gathered < s.batch)
+			continue;
+		if (!udp_socket_flush(&l->socket))
 			return;
+		gathered = 0;
+		batches++;
 	}
+	(void)udp_socket_flush(&l->socket);
 }
 
 /* ---- output ---- */

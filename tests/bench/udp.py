@@ -5,12 +5,12 @@ Usage: udp.py [--json]
 
   BENCH_MESSAGES (200000)  messages a run              BENCH_ROUNDS (5)  rounds after the warm-up
   BENCH_MTU (1500,9000)    of the network that the datagrams would fit
+  BENCH_SIZE               of a message, if it is not to fill a datagram of vault-udp
   BENCH_TOOLS              only these, comma list      BENCH_JSON=1      as --json
   VT_BUILD, VT_BIN         where the programs are
 
-Every round runs every tool once, in turn. Messages have one size, which fills a datagram of vault-udp; MB = 10^6 bytes
-of them that arrived. At the end: what a datagram of a stranger costs that is nothing, in a flood of them. A table on
-standard output, progress on standard error. Status 1 if vault-udp lost a message.
+Every round runs every tool once, in turn. MB = 10^6 bytes of messages that arrived. At the end: what a datagram of garbage
+costs, in a flood. A table on standard output, progress on standard error. Status 1 if vault-udp lost a message.
 """
 import json
 import os
@@ -34,6 +34,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HOST = '127.0.0.1'
 LIMIT = 120
 IDLE = 0.4          # seconds without a byte, and it was the last one
+IPV4 = 28           # headers: what is left of the MTU is the size of each datagram of vault-udp and of the bare loops
 OVERHEAD = 107 + 45  # of the MTU, what is left to the largest text in any case
 
 
@@ -191,10 +192,10 @@ class Bare(Rival):
         return 'tests/bench/udploop.c'
 
     def receiver(self, place, mtu, size, ready):
-        return [os.path.join(place.build, 'bench', 'udploop'), 'recv', size, self.mode, ready], None
+        return [os.path.join(place.build, 'bench', 'udploop'), 'recv', size, mtu - IPV4, self.mode, ready], None
 
     def sender(self, place, mtu, size, port):
-        return [os.path.join(place.build, 'bench', 'udploop'), 'send', size, self.mode, port]
+        return [os.path.join(place.build, 'bench', 'udploop'), 'send', size, mtu - IPV4, self.mode, port]
 
 
 class Socat(Rival):
@@ -239,8 +240,7 @@ class Iperf(Rival):
         try:
             for _ in range(200):
                 with open(out, 'wb') as f:
-                    client = Proc(['iperf3', '-c', HOST, '-p', port, '-u', '-l', size, '-b', 0, '-k',
-                        place.messages, '-J'],
+                    client = Proc(['iperf3', '-c', HOST, '-p', port, '-u', '-l', size, '-b', 0, '-k', place.messages, '-J'],
                                   stdout=f, env=place.env)
                 if not client.wait(LIMIT):
                     raise Failure('the client does not end')
@@ -346,10 +346,10 @@ def text(data):
             bare = part['tools'].get('bare-gso')
             rows.append([e['title'], spread(e['runs'], 'mb_s', 0), times(e, bare, 'mb_s'),
                          spread(e['runs'], 'messages_s', 0), spread(e['runs'], 'cpu_us', 2), times(e, bare, 'cpu_us'),
-                         spread(e['runs'], 'sender_cpu_us', 2), notes(e, data['messages'])])
+                         spread(e['runs'], 'sender_cpu_us', 2), spread(e['runs'], 'receiver_cpu_us', 2), notes(e, data['messages'])])
         out += [f'MTU {mtu}, messages of {part["size"]} bytes',
                 report.table(['tool', 'MB/s arrived', 'x bare', 'messages/s', 'CPU us/message', 'x bare', 'sender',
-                    ''], rows), '']
+                    'receiver', ''], rows), '']
     if data['garbage']:
         out.append(f'Garbage, 1458 bytes each, from 1000 ports or addresses, {FLOOD_S} s')
         out += [report.table(['from', 'sent/s', 'taken/s', 'tried to open/s', 'CPU us/datagram'], [
@@ -371,7 +371,7 @@ def mtus():
 
 
 def measure(place, rivals, mtu, rounds):
-    size = mtu - OVERHEAD
+    size = number('BENCH_SIZE', mtu - OVERHEAD, 1, mtu - OVERHEAD)
     place.make_data(size)
     tools = {r.name: {'title': r.title, 'runs': [], 'failures': []} for r in rivals}
     for n in range(rounds + 1):
@@ -391,7 +391,7 @@ def run_all(place, wanted, rounds):
     before = load()
     missing = {r.name: f'{r.missing(place)} is not there' for r in wanted if r.missing(place)}
     rivals = [r for r in wanted if r.name not in missing]
-    names = ('MESSAGES', 'ROUNDS', 'MTU', 'TOOLS')
+    names = ('MESSAGES', 'ROUNDS', 'MTU', 'SIZE', 'TOOLS')
     env = [f'BENCH_{n}={os.environ[f"BENCH_{n}"]}' for n in names if os.environ.get(f'BENCH_{n}')]
     data = {'v': 1, 'command': ' '.join([*env, 'make bench-udp']), 'messages': place.messages, 'rounds': rounds,
             'versions': {r.name: r.version(place) for r in rivals}, 'missing': missing, 'mtu': {}}

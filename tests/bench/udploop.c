@@ -1,11 +1,11 @@
 /*
  * udploop: the least that messages in boxes over UDP need, to compare with. Nothing but
  *
- *   udploop recv SIZE gso|mmsg READY_FD   receive, open, write; the port goes to READY_FD
- *   udploop send SIZE gso|mmsg PORT       read texts of SIZE bytes, seal, send
+ *   udploop recv SIZE DATAGRAM gso|mmsg READY_FD   receive, open, write; the port goes to READY_FD
+ *   udploop send SIZE DATAGRAM gso|mmsg PORT       read texts of SIZE bytes, seal, send
  *
- * on 127.0.0.1. Each datagram is a NaCl box (24 nonce, 16 tag) around 24 bytes and the text, with a
- * fixed key. gso: many datagrams a system call, cut and joined by the kernel; mmsg: sendmmsg and
+ * on 127.0.0.1. Each datagram is a NaCl box (24 nonce, 16 tag) around 24 bytes, the text and zeros
+ * that make it DATAGRAM bytes, with a fixed key. gso: many datagrams a system call, cut and joined by the kernel; mmsg: sendmmsg and
  * recvmmsg. A window of datagrams that the receiver confirms keeps it from losing any; the last,
  * empty one ends it.
  */
@@ -63,23 +63,30 @@ static void die(const char *what)
 static void seal(struct loop *l, uint8_t *out, const uint8_t *text, size_t n)
 {
 	uint64_t count = l->count++;
+	uint32_t size = (uint32_t)n;
 
 	memcpy(l->nonce + 16, &count, sizeof(count));
 	memcpy(out, l->nonce, NONCE);
 	memset(out + NONCE + TAG, 0, INNER);
+	memcpy(out + NONCE + TAG, &size, sizeof(size));
 	memcpy(out + HEAD, text, n);
-	if (crypto_box_easy_afternm(out + NONCE, out + NONCE + TAG, INNER + n, l->nonce, key) != 0)
+	memset(out + HEAD + n, 0, l->datagram - HEAD - n);
+	if (crypto_box_easy_afternm(out + NONCE, out + NONCE + TAG, l->datagram - NONCE - TAG,
+	    l->nonce, key) != 0)
 		die("box");
 }
 
-/* Open a datagram; returns the size of its text, at plain + at + INNER. */
+/* Open a datagram; returns the size of its text, at out + INNER. */
 static size_t open_box(uint8_t *out, const uint8_t *in, size_t n)
 {
+	uint32_t size;
+
 	if (n < HEAD || crypto_box_open_easy_afternm(out, in + NONCE, n - NONCE, in, key) != 0) {
 		fputs("udploop: forged\n", stderr);
 		exit(1);
 	}
-	return n - HEAD;
+	memcpy(&size, out, sizeof(size));
+	return size;
 }
 
 /* ---- sending ---- */
@@ -138,10 +145,10 @@ static size_t send_batch(struct loop *l, const uint8_t *texts, size_t n, unsigne
 		uint8_t *out = l->gso ? wire[0] + at : wire[count];
 
 		seal(l, out, texts + used, text);
-		l->iov[count] = (struct iovec){out, HEAD + text};
+		l->iov[count] = (struct iovec){out, l->datagram};
 		l->heads[count].msg_hdr =
 		    (struct msghdr){.msg_iov = &l->iov[count], .msg_iovlen = 1};
-		at += HEAD + text;
+		at += l->datagram;
 		used += text;
 		count++;
 		if (n == 0)
@@ -302,17 +309,17 @@ int main(int argc, char **argv)
 	static struct loop l;
 	struct timeval patience = {20, 0};
 	int buffer = 4 << 20;
-	bool sending = argc == 5 && strcmp(argv[1], "send") == 0;
+	bool sending = argc == 6 && strcmp(argv[1], "send") == 0;
 
-	if (argc != 5 || (!sending && strcmp(argv[1], "recv") != 0) || atoi(argv[2]) < 1 ||
-	    atoi(argv[2]) > TEXT_MAX) {
-		fputs("Usage: udploop send SIZE gso|mmsg PORT\n"
-		      "       udploop recv SIZE gso|mmsg READY_FD\n", stderr);
+	if (argc != 6 || (!sending && strcmp(argv[1], "recv") != 0) || atoi(argv[2]) < 1 ||
+	    atoi(argv[3]) < atoi(argv[2]) + HEAD || atoi(argv[3]) > TEXT_MAX + HEAD) {
+		fputs("Usage: udploop send SIZE DATAGRAM gso|mmsg PORT\n"
+		      "       udploop recv SIZE DATAGRAM gso|mmsg READY_FD\n", stderr);
 		return 2;
 	}
 	l.text = (size_t)atoi(argv[2]);
-	l.datagram = l.text + HEAD;
-	l.gso = strcmp(argv[3], "gso") == 0;
+	l.datagram = (size_t)atoi(argv[3]);
+	l.gso = strcmp(argv[4], "gso") == 0;
 	l.fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (l.fd < 0 || sodium_init() < 0)
 		die("socket");
@@ -320,10 +327,10 @@ int main(int argc, char **argv)
 	setsockopt(l.fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	setsockopt(l.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (sending) {
-		connect_to(&l, (in_port_t)atoi(argv[4]));
+		connect_to(&l, (in_port_t)atoi(argv[5]));
 		send_loop(&l);
 	} else {
-		listen_at(&l, atoi(argv[4]));
+		listen_at(&l, atoi(argv[5]));
 		recv_loop(&l);
 	}
 	return 0;

@@ -40,6 +40,7 @@ static void test_good(void)
 	GOOD("\x82\xa1v\x02\xa1z\x91\x81\xa1"
 	     "a\xc0"); /* unknown, nested */
 	GOOD("\x82\xa1v\x02\xa4many\xa1x");
+	GOOD("\x82\xa1v\x02\xa1z\x91\x91\x91\xc0"); /* as deep as may be */
 }
 
 static void test_bad(void)
@@ -65,10 +66,15 @@ static void test_bad(void)
 	BAD("\x82\xa1v\x02\xa1v\x02"); /* twice */
 	BAD("\x83\xa1v\x02\xa1p\xc4\x00\xa1p\xc4\x00");
 	BAD("\x81\xa1v\x02\x00"); /* bytes behind it */
+	BAD("\x82\xa1v\x02\xa1"
+	    "c\xc4\x00\x00");
 	BAD("\x82\xa1v\x02");	  /* a member missing */
+	BAD("\x82\xa1v\x02\xa1");	  /* a key cut, a value missing */
+	BAD("\x82\xa1v\x02\xa1p");
 	BAD("\xdf\xff\xff\xff\xff\xa1v\x02");
 	BAD("\x82\xa1v\x02\xa1p\xc6\xff\xff\xff\xff");
-	BAD("\x82\xa1v\x02\xa1z\x91\x91\x91\x91\x91\xc0"); /* too deep */
+	BAD("\x82\xa1v\x02\xa1z\x91\x91\x91\x91\xc0"); /* too deep */
+	BAD("\x82\xa1v\x02\xa1z\x91\x91\x91\x91\x91\xc0");
 	BAD("\x82\xa1v\x02\xa1z\xc1");
 }
 
@@ -109,11 +115,34 @@ static void test_round_trip(void)
 	CHECK(e.p && e.plen == 0 && e.clen == 2);
 }
 
+/* A payload that is made where it will lie: the map is the same as with one from elsewhere. */
+static void test_in_place(void)
+{
+	static const size_t sizes[] = {0, 1, 255, 256, 1408, 65535, 65536};
+	static uint8_t text[65536], out[66000], other[66000];
+
+	memset(text, 'x', sizeof text);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * 2; i++) {
+		struct envelope in = {.p = text, .plen = sizes[i / 2], .has_s = i % 2, .has_d = i % 2, .s = 7, .d = 1};
+		size_t size = in.plen + 100, pad_at, pad_len;
+		uint8_t *at = out + envelope_payload_at(&in);
+
+		CHECK_INT(envelope_write(&in, other, sizeof other, size, &pad_at, &pad_len), size);
+		CHECK_INT(read_exact(other, size), 0);
+		CHECK_INT(e.plen, in.plen);
+		memcpy(at, text, in.plen);
+		in.p = at;
+		CHECK_INT(envelope_write(&in, out, sizeof out, size, &pad_at, &pad_len), size);
+		CHECK_MEM(out, other, size - pad_len);
+	}
+}
+
 int main(void)
 {
 	RUN(test_good);
 	RUN(test_bad);
 	RUN(test_bomb);
 	RUN(test_round_trip);
+	RUN(test_in_place);
 	UNIT_DONE();
 }

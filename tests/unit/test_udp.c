@@ -70,6 +70,30 @@ static void test_replay_and_order(void)
 	CHECK_INT(b->messages, 2);
 }
 
+/* What a datagram is filled up with is nothing that lay around in memory, and the same however long the text is. */
+static void test_padding(void)
+{
+	static uint8_t out[UDP_DATAGRAM_MAX + 1];
+	static char text[1400];
+
+	begin();
+	for (size_t n = 0; n < sizeof text && n <= udp_text_max(a->u, pa); n += 171) {
+		struct datagram d;
+		struct envelope e;
+		size_t len = 0, end;
+
+		memset(text, 'x', n);
+		memset(out, 0xee, sizeof out);
+		net_clock(a);
+		CHECK(udp_seal(a->u, pa, (const uint8_t *)text, n, out, &len) == UDP_SEALED && len == 1472);
+		CHECK(datagram_open(&d, out, len, peer_shared(pb, &b->u->own, pb->last_mine, pb->last_theirs)) == 0);
+		CHECK(envelope_read(&e, d.map, d.len) == 0 && e.plen == n + (n < 256 ? 9 : 10));
+		end = (size_t)(e.p - d.map) + e.plen + 5;
+		CHECK(end < d.len && d.map[end] == 0 && memcmp(d.map + end, d.map + end + 1, d.len - end - 1) == 0);
+		CHECK_INT(out[len], 0xee);
+	}
+}
+
 static void test_every_bit(void)
 {
 	struct net_datagram d;
@@ -405,6 +429,7 @@ int main(void)
 	RUN(test_first_contact);
 	RUN(test_not_before_keys);
 	RUN(test_replay_and_order);
+	RUN(test_padding);
 	RUN(test_every_bit);
 	RUN(test_reflection);
 	RUN(test_key_renewal);

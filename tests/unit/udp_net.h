@@ -201,7 +201,7 @@ static void net_run(int64_t ms)
 }
 
 /* Send a message; what is under way then is one datagram more. */
-static enum udp_seal net_say(struct net_host *h, struct peer *p, const char *text)
+__attribute__((unused)) static enum udp_seal net_say(struct net_host *h, struct peer *p, const char *text)
 {
 	static uint8_t out[UDP_DATAGRAM_MAX + 1];
 	enum udp_seal sealed;
