@@ -168,6 +168,28 @@ delivered() {
 	every '.err | test("^vault-[a-z]+: [^\n]+\n$")'
 }
 
+# stopped_at LISTEN_OPTION...: a peer that keeps its input open sends text\n to a listener whose output is full;
+# prints how much the STOP counts.
+stopped_at() {
+	hold held $'text\n'
+	LISTEN_STDOUT=/dev/full serve "$@"
+	spawn "$PYTHON" "$PEER" connect "$PWD/sock" -i "$CLIENT_DIR/identity" --messages --send held --recv none \
+	    --quiet --json said </dev/null
+	local peer=$SPAWN_PID
+	ended "$LISTEN_PID" 1 vault-listen "$LISTEN_ERR"
+	release held
+	ended "$peer" 7 peer
+	jq -c .stop_written said
+}
+
+@test "a STOP counts what was written, not what waited to be" {
+	run -0 stopped_at -k
+	assert_output 0
+	rm -f said
+	run -0 stopped_at --framing nul
+	assert_output 0
+}
+
 @test "a probe of another make does not use the listener up" {
 	echo data >data
 	LISTEN_STDIN=data serve

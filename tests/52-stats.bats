@@ -261,6 +261,7 @@ all_json() {
 verdict() { grep -qxE "vault-(listen|connect): limited by $2" "$1" || { cat "$1"; return 1; }; }
 
 @test "-v: a slow reader is the peer's output to the sender and our own output there" {
+	[ -z "$VT_WRAP" ] || skip "under valgrind it is this side's CPU, and that is said"
 	"$VT_BUILD/tests/pattern" 12M 1 >up
 	mkfifo out
 	spawn bash -c 'exec "$0/tests/slowread" 5M <out >copy' "$VT_BUILD"
@@ -278,6 +279,7 @@ verdict() { grep -qxE "vault-(listen|connect): limited by $2" "$1" || { cat "$1"
 }
 
 @test "-v: a slow input is our own input to the sender and the peer's input there; --rate-limit is itself" {
+	[ -z "$VT_WRAP" ] || skip "under valgrind it is this side's CPU, and that is said"
 	"$VT_BUILD/tests/pattern" 1M 1 >up
 	mkfifo in
 	spawn bash -c 'exec "$0/tests/slowread" 1M <up >in' "$VT_BUILD"

@@ -343,12 +343,15 @@ feed() {
 	says "$LISTEN_ERR" '--max-per-ip is reached'
 	release c.in
 	ended "$PID_c" 0 vault-connect c.err
-	for _ in 1 2 3 4 5 6; do
-		client -r "$SERVER_KEY" "$AT"
-		[ "$status" = 0 ] || break
-	done
-	expect_status 3 vault-connect client.err
-	says "$LISTEN_ERR" '--handshake-rate is reached'
+	# (Under valgrind not as many come in a second.)
+	if [ -z "$VT_WRAP" ]; then
+		for _ in 1 2 3 4 5 6; do
+			client -r "$SERVER_KEY" "$AT"
+			[ "$status" = 0 ] || break
+		done
+		expect_status 3 vault-connect client.err
+		says "$LISTEN_ERR" '--handshake-rate is reached'
+	fi
 	stop_listener 0
 }
 

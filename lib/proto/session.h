@@ -298,6 +298,9 @@ int session_recv_app_iov(struct session *s, struct iovec *iov, int max);
 /* The first window and whether its message goes on behind it. NULL if none. */
 const struct session_window *session_recv_app_window(struct session *s);
 void session_recv_app_ack(struct session *s, size_t n);
+/* Of what was acknowledged, ${n} bytes (at most all) did not get out after all: the verdict that follows
+ * does not count them. */
+void session_recv_app_lost(struct session *s, uint64_t n);
 
 /* ---- what the application side says ---- */
 

@@ -169,6 +169,11 @@ static bool was_unsquashed(const struct session *s, const struct session_window 
 	return s->unsquash_busy && at > buf && at <= buf + SQUASH_PLAIN;
 }
 
+void session_recv_app_lost(struct session *s, uint64_t n)
+{
+	s->delivered -= n < s->delivered ? n : s->delivered;
+}
+
 void session_recv_app_ack(struct session *s, size_t n)
 {
 	s->delivered += n;

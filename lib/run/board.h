@@ -14,7 +14,7 @@ struct seat {
 	size_t offset; /* of the first message in it, sent already */
 	struct partial partial;
 	uint64_t dropped;
-	uint64_t mark;	/* standard output must have got so far before its receipt */
+	uint64_t mark;	/* standard output must have got so far before all that it said is out, and for its receipt */
 	struct guest *behind; /* in the line of those who wait for that */
 	bool in_line;
 	bool ended;	/* its end came, and waits for that */

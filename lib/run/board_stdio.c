@@ -23,6 +23,21 @@ static void watch(struct board *b, ev_io *w, bool wanted)
 		ev_io_stop(b->service->loop, w);
 }
 
+static struct seat *seat_of(const struct guest *g)
+{
+	return g->place;
+}
+
+/* What was taken from it and is not written is lost; messages of others in between make no difference to whether any is. */
+static void count_lost(const struct board *b, struct guest *g)
+{
+	const struct seat *s = seat_of(g);
+
+	if (!s)
+		return;
+	session_recv_app_lost(&g->conn->session, s->partial.len + (s->mark > b->written ? s->mark - b->written : 0));
+}
+
 static void output_failed(struct board *b, int why)
 {
 	if (b->failed)
@@ -38,14 +53,10 @@ static void output_failed(struct board *b, int why)
 	}
 	for (struct guest *g = b->service->first; g; g = g->next) {
 		conn_wake(g->conn);
+		count_lost(b, g);
 		session_stop(&g->conn->session, RECEIPT_FAILED, 0);
 	}
 	service_fail(b->service, CLOSE_OUTPUT, ERROR_IO, "standard output failed");
-}
-
-static struct seat *seat_of(const struct guest *g)
-{
-	return g->place;
 }
 
 /* Those who waited for what has been written now. */
@@ -159,6 +170,7 @@ int board_to_output(struct board *b, const struct guest *g, const uint8_t *body,
 		return -1;
 	rc = message_push(&b->out, m);
 	b->queued += m->len;
+	seat_of(g)->mark = b->queued;
 	message_unref(m);
 	return rc;
 }

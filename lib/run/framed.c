@@ -197,6 +197,11 @@ void framed_wrote(struct framed *f, size_t n)
 	f->whole = f->written = 0;
 }
 
+size_t framed_unwritten(const struct framed *f)
+{
+	return f->out.len - f->written;
+}
+
 bool framed_unfinished(const struct framed *f)
 {
 	return f->begun;

@@ -61,6 +61,9 @@ int framed_take(struct framed *f, struct session *s, struct error *e);
 struct iovec framed_waiting(const struct framed *f);
 void framed_wrote(struct framed *f, size_t n);
 
+/* Bytes of it that were taken from the session and have not been written. */
+size_t framed_unwritten(const struct framed *f);
+
 /* Has a message begun, of which the end has not come? */
 bool framed_unfinished(const struct framed *f);
 

@@ -61,6 +61,8 @@ void pump_output_failed(struct pump *p, int why)
 		p->broken_pipe = true;
 	else
 		error_set(&p->error, ERROR_IO, BLAME_LOCAL, "%s: %s", p->ep->out_name, strerror(why));
+	if (p->framed)
+		session_recv_app_lost(s, framed_unwritten(p->framed));
 	session_stop(s, RECEIPT_FAILED, 0);
 	pump_abort_output(p);
 	if (!p->input_ended)

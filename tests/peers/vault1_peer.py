@@ -69,6 +69,7 @@ def describe(session):
         "bytes_sent": session.sent, "bytes_received": session.received, "protocol": session.keyed.name,
         "peer_key": to_text("vx1", session.keyed.remote) if session.keyed.remote else None,
         "peer_map": peer, "receipt": session.receipt_got, "stop": session.stop_got,
+        "stop_written": session.stop_written,
         "records": {NAMES.get(k, str(k)): n for k, n in sorted(session.counts.items())},
     }
 

@@ -56,7 +56,7 @@ class Session:
         self.unread = self.partial = b""  # of a unit, of a message
         self.eof_sent = self.eof_got = False
         self.receipt_sent = self.receipt_got = None
-        self.stop_sent = self.stop_got = None
+        self.stop_sent = self.stop_got = self.stop_written = None
         self.closed = self.shut = self.fin = False
         self.broken = None
         self.ping_out = None
@@ -287,7 +287,7 @@ class Session:
             raise self.wrong("STOP out of place")
         if written > self.sent:
             raise self.wrong("STOP at %d of %d bytes" % (written, self.sent))
-        self.stop_got = (status, detail)
+        self.stop_got, self.stop_written = (status, detail), written
         self.end()
 
     # ---- the end ----
