@@ -191,6 +191,7 @@ void peer_renew(struct peer *p, const struct rng *rng)
 	p->next_message = p->next_control = 0;
 	p->confirmed = p->pinged = p->ping_number = p->flow = p->missed = 0;
 	p->sent_bytes = p->delivered = p->received_bytes = p->confirmed_messages = p->their_messages = 0;
+	p->handed_at = p->surely = 0;
 	p->end_sent = p->end_confirmed = p->their_end = p->ended = false;
 	p->end_tries = 0;
 	fresh_secrets(p, rng);

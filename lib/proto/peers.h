@@ -137,6 +137,8 @@ struct peer {
 	bool end_sent, end_confirmed, end_due;
 	int end_tries;
 	uint64_t sent_bytes, delivered, received_bytes; /* of this association */
+	uint64_t handed_at;	      /* udp.handed when it was given its last message */
+	uint64_t surely;	      /* messages written before that one */
 	uint64_t confirmed_messages;  /* what the peer says it got */
 	bool their_end;		      /* it has said how much there was */
 	bool ended;		      /* and we have answered */

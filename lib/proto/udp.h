@@ -101,6 +101,7 @@ struct udp_config {
 	uint64_t rate_limit;	 /* datagrams a second from one peer, 0: none */
 	uint64_t pace;		 /* messages a second to one peer, 0: automatic */
 	bool measure;		 /* tell peers that no messages are wanted, see udp_probe() */
+	bool writes;		 /* what is delivered is not done with until udp_written() */
 	bool probe;		 /* find out what size gets through; otherwise hooks.limit says */
 	uint64_t receive_buffer; /* bytes of the kernel's, told to peers */
 	struct rng rng;
@@ -124,6 +125,8 @@ struct udp {
 	int64_t now_us;
 	int64_t rotate_at, deadline;
 	uint64_t last_ts;
+	uint64_t handed, written; /* messages to and by the application, of all peers */
+	bool end_waits;		  /* to be answered when those are written */
 	struct udp_stranger strangers[UDP_STRANGERS];
 	struct rate everyone, knocks; /* all strangers; answers to what we cannot open */
 	uint64_t drops[UDP_DROP_COUNT];
@@ -208,6 +211,10 @@ size_t udp_announcement(struct udp *u, uint8_t *out, size_t cap);
 /* What asks an upstream peer for its key, or (if that is known) to show that it has ours; the answer comes to ${port}, which
  * it must not know yet, and is for udp_receive(). ${out} has UDP_KEY_SIZE + 1 bytes. Its length, or 0. */
 size_t udp_solicitation(struct udp *u, struct peer *p, uint16_t port, uint8_t *out);
+
+/* With config.writes: all messages that were delivered until now have been written. Ends are not answered
+ * before, and how much came counts no others. */
+void udp_written(struct udp *u);
 
 /* All that we had to say to ${p} was said: tell it how much that was. */
 void udp_end(struct udp *u, struct peer *p);

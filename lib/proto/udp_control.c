@@ -32,7 +32,7 @@ void udp_send_control(struct udp *u, struct peer *p, const char *json, size_t si
 
 /* What one of them says. */
 struct control {
-	enum { C_NONE, C_PING, C_PONG, C_PROBE, C_PROBED, C_END, C_ENDED, C_BYE } what;
+	enum { C_NONE, C_PING, C_PONG, C_PROBE, C_PROBED, C_END, C_ENDED, C_HELD, C_BYE } what;
 	uint64_t number, size, back, most, messages, bytes;
 	bool has_messages, has_bytes, bad;
 };
@@ -217,16 +217,41 @@ static void end_tick(struct udp *u, struct peer *p)
 	udp_send_control(u, p, json, p->size);
 }
 
+static bool all_written(const struct udp *u, const struct peer *p)
+{
+	return p->handed_at <= u->written;
+}
+
+/* At least so many of its messages are. */
+static uint64_t messages_written(const struct udp *u, const struct peer *p)
+{
+	return all_written(u, p) ? p->delivered : p->surely;
+}
+
+void udp_written(struct udp *u)
+{
+	u->written = u->handed;
+	if (u->end_waits)
+		udp_wake(u, u->now);
+	u->end_waits = false;
+}
+
+static void say_total(struct udp *u, struct peer *p, const char *what)
+{
+	char json[128];
+
+	snprintf(json, sizeof json, "{\"%s\":{\"messages\":%llu,\"bytes\":%llu}}", what,
+	    (unsigned long long)messages_written(u, p), (unsigned long long)p->received_bytes);
+	udp_send_control(u, p, json, p->size);
+}
+
 /* All has come, or what has not will not: say how much it was. */
 static void ended(struct udp *u, struct peer *p)
 {
 	bool first = !p->ended;
-	char json[128];
 
 	p->ended = true;
-	snprintf(json, sizeof json, "{\"ended\":{\"messages\":%llu,\"bytes\":%llu}}", (unsigned long long)p->delivered,
-	    (unsigned long long)p->received_bytes);
-	udp_send_control(u, p, json, p->size);
+	say_total(u, p, "ended");
 	if (first)
 		u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_ENDED, p);
 }
@@ -238,7 +263,7 @@ void udp_bye(struct udp *u, struct peer *p, const char *reason)
 	if (p->state != PEER_UP || p->kind != PEER_NATIVE)
 		return;
 	snprintf(json, sizeof json, "{\"bye\":\"%s\",\"messages\":%llu,\"bytes\":%llu}", reason,
-	    (unsigned long long)p->delivered, (unsigned long long)p->received_bytes);
+	    (unsigned long long)messages_written(u, p), (unsigned long long)p->received_bytes);
 	udp_send_control(u, p, json, p->size);
 }
 
@@ -255,7 +280,11 @@ static void take_end(struct udp *u, struct peer *p, uint64_t messages)
 		if (p->last_data_at == 0 || p->last_data_at < u->now - END_QUIET_MS)
 			p->last_data_at = u->now;
 	}
-	if (p->ended || all_came(p))
+	if (!all_written(u, p)) {
+		/* So that it goes on asking, however long our output takes. */
+		u->end_waits = true;
+		say_total(u, p, "held");
+	} else if (p->ended || all_came(p))
 		ended(u, p);
 	else
 		udp_wake(u, p->last_data_at + END_QUIET_MS);
@@ -283,7 +312,7 @@ static bool get_total(void *ctx, const char *name, size_t len, const struct json
 static bool get_member(void *ctx, const char *name, size_t len, const struct jsonwalk *v)
 {
 	static const char *const names[] = {[C_PING] = "ping", [C_PONG] = "pong", [C_PROBE] = "probe", [C_PROBED] = "probed",
-	    [C_END] = "end", [C_ENDED] = "ended", [C_BYE] = "bye"};
+	    [C_END] = "end", [C_ENDED] = "ended", [C_HELD] = "held", [C_BYE] = "bye"};
 	struct control *c = ctx;
 
 	if (jsonwalk_named(name, len, "size"))
@@ -372,6 +401,9 @@ enum udp_outcome udp_take_control(struct udp *u, struct udp_message *m, struct p
 		p->confirmed_messages = c.messages;
 		u->config.hooks.event(u->config.hooks.owner, UDP_EVENT_CONFIRMED, p);
 		break;
+	case C_HELD:
+		p->end_tries = 1;
+		break;
 	case C_BYE:
 		take_bye(u, p, &c);
 		break;
@@ -419,7 +451,7 @@ void udp_control_tick(struct udp *u, struct peer *p)
 		probe_tick(u, p);
 	if (due(u, p->end_at) && !p->end_confirmed)
 		end_tick(u, p);
-	if (p->their_end && !p->ended && (all_came(p) || due(u, p->last_data_at + END_QUIET_MS)))
+	if (p->their_end && !p->ended && all_written(u, p) && (all_came(p) || due(u, p->last_data_at + END_QUIET_MS)))
 		ended(u, p);
 	window_tick(u, p);
 }

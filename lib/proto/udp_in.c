@@ -184,7 +184,12 @@ static enum udp_outcome deliver(struct udp *u, struct udp_message *m, struct pee
 	if (p) {
 		p->n.messages_received++;
 		p->n.bytes_received += m->len;
+		if (p->handed_at <= u->written)
+			p->surely = p->delivered;
 		p->delivered++;
+		p->handed_at = ++u->handed;
+		if (!u->config.writes)
+			u->written = u->handed;
 		p->received_bytes += m->len;
 		p->last_data_at = u->now;
 	}

@@ -177,15 +177,16 @@ void udp_end_leave(struct udp_loop *l)
 	int64_t until = clock_ms() + OUTPUT_MS;
 
 	udp_loop_clock(l);
-	for (size_t i = 0; i < l->engine->peers.used; i++)
-		udp_bye(l->engine, &l->slots[i], "");
-	while (!udp_socket_flush(&l->socket) && clock_ms() < until)
-		(void)poll(&sock, 1, 100);
 	while (l->out_from < l->out_to && !l->broken_output && clock_ms() < until) {
 		udp_stdio_flush(l);
 		if (l->out_from < l->out_to && !l->broken_output)
 			(void)poll(&out, 1, 100);
 	}
+	for (size_t i = 0; i < l->engine->peers.used; i++)
+		udp_bye(l->engine, &l->slots[i], "");
+	until = clock_ms() + OUTPUT_MS;
+	while (!udp_socket_flush(&l->socket) && clock_ms() < until)
+		(void)poll(&sock, 1, 100);
 	if (l->out_from < l->out_to && !l->broken_output)
 		error_set(&l->error, ERROR_IO, BLAME_LOCAL, "%s took not all of what was received", l->ep->out_name);
 	udp_report_event(l, "closed", NULL, NULL);

@@ -109,9 +109,9 @@ static void rearm(struct udp_loop *l)
 void udp_loop_step(struct udp_loop *l)
 {
 	udp_loop_clock(l);
+	udp_stdio_flush(l); /* ends are answered when all is written */
 	for (int i = 0; i < ENGINE_ROUNDS && l->engine->deadline <= l->engine->now; i++)
 		udp_tick(l->engine);
-	udp_stdio_flush(l);
 	(void)udp_socket_flush(&l->socket);
 	if (l->in.from < l->in.to || l->in.eof)
 		udp_stdio_pump(l); /* what was read and had to wait */
@@ -196,7 +196,7 @@ void udp_loop_stop(struct udp_loop *l)
 static int make_engine(struct udp_loop *l, struct error *e)
 {
 	const struct udp_options *o = l->o;
-	struct udp_config c = {.throwaway = o->throwaway, .v1 = o->v1, .solicit = o->solicit, .opportunistic = o->opportunistic, .padding = o->padding,
+	struct udp_config c = {.writes = true, .throwaway = o->throwaway, .v1 = o->v1, .solicit = o->solicit, .opportunistic = o->opportunistic, .padding = o->padding,
 	    .level = o->level, .lifetime_ms = o->lifetime_ms, .max_age_ms = o->max_age_ms, .skew_ms = o->skew_ms,
 	    .rate_limit = o->rate_limit, .pace = o->pace, .probe = o->mtu == 0, .receive_buffer = l->socket.buffer,
 	    .strangers = !o->judge->explicit && !o->judge->has_list && o->judge->trust != JUDGE_STRICT, .rng = secret_rng};

@@ -315,4 +315,6 @@ void udp_stdio_flush(struct udp_loop *l)
 		l->out_from += (size_t)put;
 	}
 	l->out_from = l->out_to = 0;
+	if (!l->broken_output)
+		udp_written(l->engine);
 }
