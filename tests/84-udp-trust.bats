@@ -227,14 +227,16 @@ two() {
 	assert_equal "$status" 9
 }
 
-@test "its output cannot be written: 1" {
+@test "its output cannot be written: 1, and the sender knows: 6" {
 	[ -c /dev/full ] || skip 'no /dev/full'
 	two
 	: >full.ready
 	XDG_CONFIG_HOME=$PWD/a.config spawn vault_udp -l 127.0.0.1:0 --quiet --framing=lines --ready-fd 9 9>full.ready >/dev/full 2>full.err </dev/null
 	PID["full"]=$SPAWN_PID
 	ready full
-	INPUT=message told --quiet "127.0.0.1:${PORT[full]}"
+	INPUT=message told -w 1s "127.0.0.1:${PORT[full]}"
+	assert_equal "$status" 6
+	grep -q '1 of our messages were lost' err
 	ends full 20
 	assert_equal "$status" 1
 	grep -q 'vault-udp: .*No space' full.err

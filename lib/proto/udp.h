@@ -227,9 +227,15 @@ uint64_t udp_probe(struct udp *u, struct peer *p, size_t size, size_t back);
 
 enum udp_outcome udp_drop(struct udp *u, struct udp_message *m, struct peer *p, enum udp_drop why);
 void udp_wake(struct udp *u, int64_t at);
+/* Is it time? If not yet, it is waited for; 0 never comes. */
+bool udp_due(struct udp *u, int64_t at);
 
 /* Give the slot up, now or when nothing old can be played back any more. */
 void udp_forget(struct udp *u, struct peer *p);
+
+/* udp_ends.c */
+void udp_ends_take(struct udp *u, struct peer *p, uint64_t messages);
+void udp_ends_tick(struct udp *u, struct peer *p);
 
 /* udp_keys.c */
 enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer *boxed, const uint8_t *json, size_t n,

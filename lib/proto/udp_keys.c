@@ -245,17 +245,10 @@ enum udp_outcome udp_take_key(struct udp *u, struct udp_message *m, struct peer 
 
 /* ---- clocks ---- */
 
-static bool due(struct udp *u, int64_t at)
-{
-	if (at > u->now)
-		udp_wake(u, at);
-	return at > 0 && at <= u->now;
-}
-
 void udp_keys_tick(struct udp *u, struct peer *p)
 {
 	udp_upstream_tick(u, p);
-	if (due(u, p->knock_at)) {
+	if (udp_due(u, p->knock_at)) {
 		p->knock_ms = p->knock_ms == 0 ? KNOCK_FIRST_MS : p->knock_ms * 2;
 		if (p->knock_ms > KNOCK_MOST_MS)
 			p->knock_ms = KNOCK_MOST_MS;
@@ -266,7 +259,7 @@ void udp_keys_tick(struct udp *u, struct peer *p)
 		else
 			udp_send_key(u, p, true);
 	}
-	if (due(u, p->refresh_at)) {
+	if (udp_due(u, p->refresh_at)) {
 		p->refresh_at = p->kind == PEER_NATIVE ? (p->mine == 0 ? 0 : u->now + RETRY_MS) : u->now + udp_paced(u, UPSTREAM_REFRESH_MS);
 		udp_wake(u, p->refresh_at);
 		if (p->kind == PEER_V1)

@@ -226,16 +226,9 @@ size_t udp_solicitation(struct udp *u, struct peer *p, uint16_t port, uint8_t *o
 
 /* ---- clocks ---- */
 
-static bool due(struct udp *u, int64_t at)
-{
-	if (at > u->now)
-		udp_wake(u, at);
-	return at > 0 && at <= u->now;
-}
-
 void udp_upstream_tick(struct udp *u, struct peer *p)
 {
-	if (due(u, p->tell_until)) {
+	if (udp_due(u, p->tell_until)) {
 		p->tell_until = p->knock_at = 0;
 		/* What was remembered is not true any more. */
 		if (p->recalled && p->wanted) {
@@ -251,7 +244,7 @@ void udp_upstream_tick(struct udp *u, struct peer *p)
 		p->solicit_at = 0;
 	else if (p->solicit_at == 0)
 		solicit_soon(u, p);
-	if (!due(u, p->solicit_at))
+	if (!udp_due(u, p->solicit_at))
 		return;
 	p->solicit_ms = p->solicit_ms == 0 ? SOLICIT_FIRST_MS : p->solicit_ms * 2;
 	if (p->solicit_ms > SOLICIT_MOST_MS)

@@ -1,4 +1,4 @@
-/* udp: two engines of ours. What is promised about keys, numbers, replays, restarts, roaming, ends and sizes. */
+/* udp: two engines of ours. What is promised about keys, numbers, replays, restarts, roaming and sizes. */
 #include "udp_net.h"
 
 static struct net_host *a, *b;
@@ -276,25 +276,6 @@ static void test_stolen_address(void)
 	CHECK_INT(b->events[UDP_EVENT_MOVED], 0);
 }
 
-static void test_end(void)
-{
-	begin();
-	for (int i = 0; i < 10; i++) {
-		CHECK(net_say(a, pa, "x") == UDP_SEALED);
-		if (i % 5 == 4)
-			net_count--; /* lost */
-	}
-	net_settle();
-	net_clock(a);
-	udp_end(a->u, pa);
-	net_run(1000);
-	CHECK(pa->end_confirmed && pb->ended);
-	CHECK_INT(pa->confirmed_messages, 8);
-	CHECK_INT(peer_lost(pb), 2);
-	CHECK_INT(a->events[UDP_EVENT_CONFIRMED], 1);
-	CHECK_INT(b->events[UDP_EVENT_ENDED], 1);
-}
-
 static void test_sizes(void)
 {
 	static char text[3000];
@@ -438,7 +419,6 @@ int main(void)
 	RUN(test_removed);
 	RUN(test_roaming);
 	RUN(test_stolen_address);
-	RUN(test_end);
 	RUN(test_sizes);
 	RUN(test_path);
 	RUN(test_window);
