@@ -95,10 +95,25 @@ static void make_bulk(struct aead *a)
 	}
 }
 
-/* Does another library than libsodium serve? */
+static bool started(enum aead_alg alg)
+{
+	for (size_t i = 0; i < LIBRARIES; i++)
+		if (libraries[i]->serves(alg) && libraries[i]->started())
+			return true;
+	return false;
+}
+
+/* Is it time for another library than libsodium? */
+static bool much(const struct aead *a)
+{
+	if (a->bulk || a->done >= AEAD_BULK || !sodium_can(a->alg))
+		return true;
+	return a->done >= AEAD_SOON && started(a->alg);
+}
+
 static bool bulk(struct aead *a)
 {
-	if (a->done < AEAD_BULK && sodium_can(a->alg))
+	if (!much(a))
 		return false;
 	if (!a->bulk)
 		make_bulk(a);

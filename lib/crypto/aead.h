@@ -2,7 +2,8 @@
  * aead: ChaCha20-Poly1305 (RFC 8439) and AES-256-GCM (SP 800-38D), 96-bit nonces.
  *
  * libsodium serves first, because to load and to start another library costs up to milliseconds;
- * after AEAD_BULK bytes under one key the work moves to one that is faster on bulk data: ipsec-mb
+ * after AEAD_BULK bytes under one key (AEAD_SOON, if that cost has been paid for another key)
+ * the work moves to one that is faster on bulk data: ipsec-mb
  * for AES-GCM on CPUs with vector AES instructions (six times as fast as libsodium), else
  * libcrypto (two to three times). Where none can serve, libsodium goes on. Where the CPU has no AES
  * instructions (so libsodium has no AES-GCM), libcrypto serves from the start. Built without
@@ -19,6 +20,7 @@
 #define AEAD_NONCEBYTES 12
 #define AEAD_TAGBYTES 16
 #define AEAD_BULK (256 * 1024)
+#define AEAD_SOON (16 * 1024)
 
 enum aead_alg {
 	AEAD_NONE = 0,

@@ -110,6 +110,11 @@ static IMB_MGR *manager(void)
 	return imb.manager;
 }
 
+static bool started(void)
+{
+	return imb.manager != NULL;
+}
+
 static void *make(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
 {
 	IMB_MGR *m = alg == AEAD_AESGCM ? manager() : NULL;
@@ -160,6 +165,7 @@ static int open(void *made, const uint8_t *nonce, const uint8_t *ad, size_t adle
 const struct aead_library aead_ipsecmb = {
     .serves = serves,
     .load = load,
+    .started = started,
     .make = make,
     .free = free_made,
     .seal = seal,

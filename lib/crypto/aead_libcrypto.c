@@ -31,6 +31,13 @@ static int load(void)
 	return libcrypto() ? 0 : -1;
 }
 
+static bool used;
+
+static bool started(void)
+{
+	return used;
+}
+
 static void *make(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
 {
 	const struct libcrypto *c = libcrypto();
@@ -42,6 +49,7 @@ static void *make(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES])
 		c->EVP_CIPHER_CTX_free(ctx);
 		return NULL;
 	}
+	used = true;
 	return ctx;
 }
 
@@ -103,6 +111,7 @@ static int open(void *made, const uint8_t *nonce, const uint8_t *ad, size_t adle
 const struct aead_library aead_libcrypto = {
     .serves = serves,
     .load = load,
+    .started = started,
     .make = make,
     .free = free_made,
     .seal = seal,

@@ -13,6 +13,9 @@ struct aead_library {
 	/* Load it, so that make() will not have to. 0, or -1 if it is not there. */
 	int (*load)(void);
 
+	/* Has it been used? */
+	bool (*started)(void);
+
 	/* What is needed to seal and open under ${key}, or NULL. Free with free(), which wipes. */
 	void *(*make)(enum aead_alg alg, const uint8_t key[AEAD_KEYBYTES]);
 	void (*free)(void *made);

@@ -25,7 +25,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 			abort(); \
 	} while (0)
 
-#define STREAM (80 * 1024) /* under AEAD_BULK: until then a cipher is its struct */
+#define STREAM (80 * 1024) /* under AEAD_BULK: until then, with no library in use, a cipher is its struct */
 #define PIECES 1000 /* at most about so many */
 #define SHORT 300
 

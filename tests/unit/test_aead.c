@@ -46,6 +46,13 @@ static struct aead start(enum aead_alg alg, const struct aead_library *library)
 	return a;
 }
 
+/* libsodium shall go on. */
+static void stay(struct aead *a)
+{
+	if (!a->bulk)
+		a->done = 0;
+}
+
 static void nonce_of(uint8_t nonce[AEAD_NONCEBYTES], unsigned n)
 {
 	memset(nonce, 0, AEAD_NONCEBYTES);
@@ -147,6 +154,8 @@ static void check_lengths(struct aead *sealer, struct aead *opener)
 	for (unsigned i = 0; i < 150; i++) {
 		const size_t n = i < 146 ? i : longer[i - 146];
 
+		stay(sealer);
+		stay(opener);
 		nonce_of(nonce, i);
 		CHECK_INT(aead_seal(sealer, nonce, ad, i % 16, plain, n, sealed), 0);
 		CHECK_INT(
@@ -168,9 +177,12 @@ static void check_in_place(struct aead *sealer, struct aead *opener)
 	for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		const size_t n = lengths[i];
 
+		stay(opener);
 		nonce_of(nonce, i);
+		stay(sealer);
 		CHECK_INT(aead_seal(sealer, nonce, ad, 3, plain, n, sealed), 0);
 		memcpy(other, plain, n);
+		stay(sealer);
 		CHECK_INT(aead_seal(sealer, nonce, ad, 3, other, n, other), 0);
 		CHECK_MEM(other, sealed, n + AEAD_TAGBYTES);
 		CHECK_INT(aead_open(opener, nonce, ad, 3, other, n + AEAD_TAGBYTES, other), 0);
@@ -244,6 +256,15 @@ static void test_both_ways(void)
 	each(check_both_ways);
 }
 
+/* When libsodium gives way: later for the first key of all. */
+static uint64_t enough(enum aead_alg alg)
+{
+	bool paid = (aead_libcrypto.serves(alg) && aead_libcrypto.started()) ||
+	    (aead_ipsecmb.serves(alg) && aead_ipsecmb.started());
+
+	return paid ? AEAD_SOON : AEAD_BULK;
+}
+
 /* The sides change back ends at different records, in the middle of the stream. */
 static void check_stream(enum aead_alg alg)
 {
@@ -252,12 +273,15 @@ static void check_stream(enum aead_alg alg)
 
 	opener.done = AEAD_BULK / 2;
 	for (unsigned i = 0; i < 10; i++) {
+		uint64_t due = enough(alg);
+		bool had = sealer.bulk != NULL;
+
 		CHECK_INT(sealer.done, (uint64_t)i * RECORD);
 		nonce_of(nonce, i);
 		CHECK_INT(aead_seal(&sealer, nonce, NULL, 0, plain, RECORD, sealed), 0);
 		if (sodium_serves(alg))
 			CHECK_INT(sealer.bulk != NULL,
-			    bulk_serves(alg) && (uint64_t)i * RECORD >= AEAD_BULK);
+			    had || (bulk_serves(alg) && (uint64_t)i * RECORD >= due));
 		CHECK_INT(aead_open(&opener, nonce, NULL, 0, sealed, sizeof(sealed), sealed), 0);
 		CHECK_MEM(sealed, plain, RECORD);
 		if (!bulk_serves(alg)) /* it asks again after as much */
@@ -311,13 +335,14 @@ int main(void)
 		return 1;
 	fill_plain();
 	RUN(test_availability);
+	RUN(test_switch_within_a_stream); /* nothing is loaded */
 	RUN(test_rfc8439);
 	RUN(test_lengths);
 	RUN(test_in_place);
 	RUN(test_forgeries);
 	RUN(test_both_ways);
-	RUN(test_switch_within_a_stream);
 	RUN(test_free_wipes);
 	RUN(test_empty);
+	RUN(test_switch_within_a_stream); /* all is */
 	UNIT_DONE();
 }
