@@ -28,7 +28,7 @@ has_filters() { [ "$(filters_of "$1")" = "$2" ]; }
 	before=$(filters_of self)
 	hold in
 	LISTEN_STDIN=in serve
-	assert_equal "$(filters_of "$LISTEN_PID")" $((before + 1))
+	eventually 10 has_filters "$LISTEN_PID" $((before + 1))
 	assert_equal "$(awk '$1 == "NoNewPrivs:" { print $2 }' "/proc/$LISTEN_PID/status")" 1
 	start_client -r "$SERVER_KEY" "$AT"
 	eventually 10 has_filters "$LISTEN_PID" $((before + 2))

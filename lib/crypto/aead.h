@@ -2,7 +2,7 @@
  * aead: ChaCha20-Poly1305 (RFC 8439) and AES-256-GCM (SP 800-38D), 96-bit nonces.
  *
  * libsodium serves first, because to load and to start another library costs up to milliseconds;
- * after AEAD_BULK bytes under one key (AEAD_SOON, if that cost has been paid for another key)
+ * after AEAD_BULK bytes under one key (with AEAD_SOON, if that cost has been paid for another key)
  * the work moves to one that is faster on bulk data: ipsec-mb
  * for AES-GCM on CPUs with vector AES instructions (six times as fast as libsodium), else
  * libcrypto (two to three times). Where none can serve, libsodium goes on. Where the CPU has no AES
@@ -33,10 +33,10 @@ struct aead_library;
 struct aead {
 	enum aead_alg alg;
 	uint8_t key[AEAD_KEYBYTES];
+	bool expanded; /* libsodium's expanded AES key is in ${sodium} */
 	uint64_t done; /* bytes sealed or opened under this key since libsodium took over */
 	const struct aead_library *library; /* what ${bulk} is of */
 	void *bulk;    /* the library's key or context, NULL until needed; owned */
-	bool expanded; /* libsodium's expanded AES key is in ${sodium} */
 	_Alignas(16) uint8_t sodium[512];
 };
 
