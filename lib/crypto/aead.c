@@ -104,16 +104,16 @@ static bool started(enum aead_alg alg)
 }
 
 /* Is it time for another library than libsodium? */
-static bool much(const struct aead *a, size_t n)
+static bool much(const struct aead *a)
 {
 	if (a->bulk || a->done >= AEAD_BULK || !sodium_can(a->alg))
 		return true;
-	return a->done + n >= AEAD_SOON && started(a->alg);
+	return a->done >= AEAD_SOON && started(a->alg);
 }
 
-static bool bulk(struct aead *a, size_t n)
+static bool bulk(struct aead *a)
 {
-	if (!much(a, n))
+	if (!much(a))
 		return false;
 	if (!a->bulk)
 		make_bulk(a);
@@ -163,7 +163,7 @@ int aead_seal(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_
 {
 	int r;
 
-	if (bulk(a, n))
+	if (bulk(a))
 		r = a->library->seal(a->bulk, nonce, ad, adlen, in, n, out);
 	else
 		r = sodium_seal(a, nonce, ad, adlen, in, n, out);
@@ -182,7 +182,7 @@ int aead_open(struct aead *a, const uint8_t nonce[AEAD_NONCEBYTES], const uint8_
 
 	if (n < AEAD_TAGBYTES)
 		return -1;
-	if (bulk(a, n))
+	if (bulk(a))
 		r = a->library->open(a->bulk, nonce, ad, adlen, in, n, out);
 	else
 		r = sodium_open(a, nonce, ad, adlen, in, n, out);

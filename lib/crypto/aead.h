@@ -2,7 +2,7 @@
  * aead: ChaCha20-Poly1305 (RFC 8439) and AES-256-GCM (SP 800-38D), 96-bit nonces.
  *
  * libsodium serves first, because to load and to start another library costs up to milliseconds;
- * after AEAD_BULK bytes under one key (with AEAD_SOON, if that cost has been paid for another key)
+ * after AEAD_BULK bytes under one key (AEAD_SOON, if that cost has been paid for another key)
  * the work moves to one that is faster on bulk data: ipsec-mb
  * for AES-GCM on CPUs with vector AES instructions (six times as fast as libsodium), else
  * libcrypto (two to three times). Where none can serve, libsodium goes on. Where the CPU has no AES

@@ -271,7 +271,7 @@ static void check_stream(enum aead_alg alg)
 
 	opener.done = AEAD_BULK / 2;
 	for (unsigned i = 0; i < 10; i++) {
-		uint64_t due = paid(alg) ? 0 : AEAD_BULK; /* (a record is more than AEAD_SOON) */
+		uint64_t due = paid(alg) ? AEAD_SOON : AEAD_BULK;
 		bool had = sealer.bulk != NULL;
 
 		CHECK_INT(sealer.done, (uint64_t)i * RECORD);
