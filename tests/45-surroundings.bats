@@ -177,3 +177,44 @@ setup() {
 	expect_status 3 vault-connect client.err
 	jq -e '.status == 3 and (.message | contains("s\\xff\\xfe"))' client.out
 }
+
+# ---- libraries ----
+
+# hide_libraries: in mounts of its own a program finds none of the libraries that are loaded when needed. Sets HIDE.
+hide_libraries() {
+	local lib libs=()
+	[ -z "$VT_WRAP" ] || skip "NOT TESTED under $VT_WRAP"
+	[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || skip "NOT TESTED: no mounts of our own"
+	while read -r lib; do libs+=("$lib"); done < <(PATH=$PATH:/sbin:/usr/sbin ldconfig -p |
+	    awk '/libcrypto\.so\.|libIPSec_MB\.so\./ { print $NF }')
+	[ ${#libs[@]} -gt 0 ] || skip "NOT TESTED: ldconfig knows no such library"
+	HIDE=$PWD/hide
+	{
+		echo '#!/bin/sh'
+		# shellcheck disable=SC2016
+		printf 'exec unshare -m sh -c '\''for f in %s; do mount --bind /dev/null $f || exit 99; done; exec "$@"'\'' - "$@"\n' "${libs[*]}"
+	} >"$HIDE"
+	chmod +x "$HIDE"
+}
+
+@test "without libcrypto and ipsec-mb bulk data goes through; what only libcrypto has is refused by name, at both ends" {
+	hide_libraries
+	"$VT_BUILD/tests/pattern" 3M 1 >data
+	VT_WRAP=$HIDE serve
+	CLIENT_STDIN=data VT_WRAP=$HIDE client "$AT"
+	expect_status 0 vault-connect client.err
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+	cmp data "$LISTEN_OUT"
+	"$VT_BIN/vault-listen" --version | grep -qw 'libcrypto [0-9]' || skip "the rest NOT TESTED: built without libcrypto"
+	VT_WRAP=$HIDE client --protocol Noise_XX_25519_ChaChaPoly_BLAKE2s "$AT"
+	expect_status 2 vault-connect client.err
+	says client.err 'needs libcrypto, which is not there'
+	VT_WRAP=$HIDE serve -k -v
+	client -r "$SERVER_KEY" --protocol Noise_XX_25519_ChaChaPoly_BLAKE2s "$AT"
+	expect_status 5 vault-connect client.err
+	says "$LISTEN_ERR" 'Noise_XX_25519_ChaChaPoly_BLAKE2s, which needs libcrypto, and that is not there'
+	VT_WRAP=$HIDE client "$AT"
+	expect_status 0 vault-connect client.err
+	kill -TERM "$LISTEN_PID"
+	ended "$LISTEN_PID" 0 vault-listen "$LISTEN_ERR"
+}

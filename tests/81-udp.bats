@@ -233,7 +233,7 @@ figures() { jq -c 'select(.event == "stats")' <(grep '^{' "$1.err") | tail -n 1;
 	printf 'one\0two\nlines\0three' >messages
 	UDP_STDIN=messages udp b "${B[@]}" --framing=nul "127.0.0.1:${PORT[a]}"
 	ends b 20
-	assert_equal "$status" 0
+	assert_equal "$status" 6
 	ends a 20
 	assert_equal "$status" 1
 	assert_equal "$(cat a.out)" $'one\nthree'

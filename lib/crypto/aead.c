@@ -38,7 +38,7 @@ static bool sodium_can(enum aead_alg alg)
 
 bool aead_available(enum aead_alg alg)
 {
-	return sodium_can(alg) || (alg == AEAD_AESGCM && aead_libcrypto.serves(alg));
+	return sodium_can(alg) || (alg == AEAD_AESGCM && aead_libcrypto.serves(alg) && aead_libcrypto.load() == 0);
 }
 
 #if WITH_LIBCRYPTO && WITH_IPSEC_MB

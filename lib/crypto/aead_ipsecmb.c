@@ -20,6 +20,10 @@
 
 #define SO "libIPSec_MB.so.1"
 #define NEEDED (IMB_CPUFLAGS_AVX512_T2 | IMB_FEATURE_SELF_TEST_PASS)
+/* The same as the CPU tells it. */
+#define NEEDED_B \
+	(bit_AVX512F | bit_AVX512DQ | bit_AVX512CD | bit_AVX512BW | bit_AVX512VL | bit_AVX512IFMA | bit_SHA | bit_BMI2)
+#define NEEDED_C (bit_VAES | bit_VPCLMULQDQ | bit_GFNI)
 #define KEY_ALIGNMENT 64
 
 #define KEY_SIZE ((sizeof(struct gcm_key_data) + KEY_ALIGNMENT - 1) / KEY_ALIGNMENT * KEY_ALIGNMENT)
@@ -29,6 +33,7 @@ static struct {
 	__typeof__(init_mb_mgr_auto) *init_mb_mgr_auto;
 	__typeof__(free_mb_mgr) *free_mb_mgr;
 	__typeof__(imb_get_version) *imb_get_version;
+	__typeof__(imb_get_errno) *imb_get_errno;
 	IMB_MGR *manager; /* of all sessions, as long as the process lives: it has no state of theirs */
 } imb;
 
@@ -47,7 +52,9 @@ static bool cpu_serves(void)
 
 	if (__get_cpuid(1, &a, &b, &c, &d) != 1 || !(c & bit_OSXSAVE) || !system_serves())
 		return false;
-	return __get_cpuid_count(7, 0, &a, &b, &c, &d) == 1 && b & bit_AVX512F && c & bit_VAES && c & bit_VPCLMULQDQ;
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 1)
+		return false;
+	return (b & NEEDED_B) == NEEDED_B && (c & NEEDED_C) == NEEDED_C;
 }
 
 static bool serves(enum aead_alg alg)
@@ -68,10 +75,11 @@ static int find_functions(void)
 	if (!library || library_function(library, "alloc_mb_mgr", &imb.alloc_mb_mgr) < 0 ||
 	    library_function(library, "init_mb_mgr_auto", &imb.init_mb_mgr_auto) < 0 ||
 	    library_function(library, "free_mb_mgr", &imb.free_mb_mgr) < 0 ||
-	    library_function(library, "imb_get_version", &imb.imb_get_version) < 0)
+	    library_function(library, "imb_get_version", &imb.imb_get_version) < 0 ||
+	    library_function(library, "imb_get_errno", &imb.imb_get_errno) < 0)
 		return -1;
-	/* An older one's manager may be shorter than the one of this header. */
-	return imb.imb_get_version() >= IMB_VERSION_NUM ? 0 : -1;
+	/* Of another one the manager and the keys may have other sizes than in this header. */
+	return imb.imb_get_version() >> 8 == IMB_VERSION_NUM >> 8 ? 0 : -1;
 }
 
 static int load(void)
@@ -93,7 +101,7 @@ static IMB_MGR *new_manager(void)
 	if (!m)
 		return NULL;
 	imb.init_mb_mgr_auto(m, NULL);
-	if ((m->features & NEEDED) == NEEDED)
+	if ((m->features & NEEDED) == NEEDED && imb.imb_get_errno(NULL) == 0)
 		return m;
 	imb.free_mb_mgr(m);
 	return NULL;
@@ -136,6 +144,12 @@ static const uint8_t *some(const uint8_t *p)
 	return p ? p : (const uint8_t *)"";
 }
 
+/* The calls themselves return nothing. */
+static int outcome(void)
+{
+	return imb.imb_get_errno(NULL) == 0 ? 0 : -1;
+}
+
 static int seal(void *made, const uint8_t *nonce, const uint8_t *ad, size_t adlen, const uint8_t *in,
     size_t n, uint8_t *out)
 {
@@ -143,7 +157,7 @@ static int seal(void *made, const uint8_t *nonce, const uint8_t *ad, size_t adle
 
 	IMB_AES256_GCM_ENC(imb.manager, made, &context, out, some(in), n, nonce, some(ad), adlen, out + n, AEAD_TAGBYTES);
 	secret_wipe(&context, sizeof(context));
-	return 0;
+	return outcome();
 }
 
 static int open(void *made, const uint8_t *nonce, const uint8_t *ad, size_t adlen, const uint8_t *in,
@@ -155,8 +169,10 @@ static int open(void *made, const uint8_t *nonce, const uint8_t *ad, size_t adle
 
 	n -= AEAD_TAGBYTES;
 	memcpy(tag, in + n, sizeof(tag));
+	for (size_t i = 0; i < sizeof(tag); i++)
+		right[i] = (uint8_t)~tag[i];
 	IMB_AES256_GCM_DEC(imb.manager, made, &context, out, in, n, nonce, some(ad), adlen, right, AEAD_TAGBYTES);
-	r = secret_equal(tag, right, sizeof(tag)) ? 0 : -1;
+	r = outcome() == 0 && secret_equal(tag, right, sizeof(tag)) ? 0 : -1;
 	secret_wipe(right, sizeof(right));
 	secret_wipe(&context, sizeof(context));
 	return r;

@@ -9,7 +9,7 @@
 
 bool dh_libcrypto_available(void)
 {
-	return true;
+	return libcrypto() != NULL;
 }
 
 void dh_libcrypto_prepare(void)

@@ -9,7 +9,7 @@
 
 #define DH_LIBCRYPTO_X448BYTES 56
 
-/* Is it built in? Does not touch libcrypto, whose first use is slow. */
+/* Is it built in, and there? Loads it. */
 bool dh_libcrypto_available(void);
 
 /* Load it now. */

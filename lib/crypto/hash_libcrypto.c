@@ -7,7 +7,7 @@
 
 bool hash_libcrypto_available(void)
 {
-	return true;
+	return libcrypto() != NULL;
 }
 
 void hash_libcrypto_prepare(void)

@@ -14,7 +14,7 @@ struct hash_part {
 	size_t n;
 };
 
-/* Is it built in? Does not touch libcrypto, whose first use is slow. */
+/* Is it built in, and there? Loads it. */
 bool hash_libcrypto_available(void);
 
 /* Load it now. */

@@ -29,7 +29,7 @@
 enum noise_error {
 	NOISE_OK = 0,
 	NOISE_E_NAME = -1,	/* not a protocol name, or a pattern/modifier we do not know */
-	NOISE_E_UNBUILT = -2,	/* known, but not built in (see WITH_LIBCRYPTO) */
+	NOISE_E_UNBUILT = -2,	/* known, but libcrypto is not built in or not there */
 	NOISE_E_STATE = -3,	/* not this call's turn, or the handshake has failed before */
 	NOISE_E_LENGTH = -4,	/* message shorter than the pattern needs or over 65535, or no room */
 	NOISE_E_DECRYPT = -5,	/* a tag is wrong: forged, or keys/psk/prologue differ */

@@ -107,7 +107,7 @@ static int start_noise(struct handshake *h, const uint8_t *prologue, size_t n)
 	secret_wipe(secret, sizeof secret);
 	secret_wipe(h->psk, sizeof h->psk);
 	if (rc == NOISE_E_UNBUILT)
-		error_set(&h->error, ERROR_USAGE, BLAME_LOCAL, "%s is not built in", h->protocol.name);
+		error_set(&h->error, ERROR_USAGE, BLAME_LOCAL, "%s needs libcrypto, which is not there", h->protocol.name);
 	if (rc != 0) {
 		fail(h, rc == NOISE_E_KEY ? ERROR_USAGE : ERROR_PROTOCOL, BLAME_LOCAL, noise_strerror(rc));
 		return -1;
@@ -195,7 +195,7 @@ static int choose(struct handshake *h, const uint8_t *name, size_t n)
 		refuse(h, REFUSE_UNKNOWN);
 		if (rc == NOISE_E_UNBUILT)
 			error_set(&h->error, ERROR_AUTH, BLAME_AUTH,
-			    "the peer asked for %s, which is not built in", h->protocol.name);
+			    "the peer asked for %s, which needs libcrypto, and that is not there", h->protocol.name);
 		fail(h, ERROR_AUTH, BLAME_AUTH, "the peer asked for an unknown Noise protocol");
 		return -1;
 	}

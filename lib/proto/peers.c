@@ -72,6 +72,7 @@ void peers_retire(struct peers *t, struct peer *p)
 	sum->bytes_received += n->bytes_received;
 	sum->late += n->late;
 	sum->repeated += n->repeated;
+	sum->unconfirmed += n->unconfirmed;
 	peers_free(p);
 }
 
@@ -178,7 +179,11 @@ void peer_own_rekeyed(struct peer *p)
 
 void peer_renew(struct peer *p, const struct rng *rng)
 {
+	uint64_t sure = p->end_confirmed ? p->confirmed_messages : 0;
+
 	p->n.lost_before = peer_lost(p);
+	if (p->kind == PEER_NATIVE && p->next_message > sure)
+		p->n.unconfirmed += p->next_message - sure;
 	secret_wipe(p->theirs, sizeof p->theirs);
 	secret_wipe(p->shared, sizeof p->shared);
 	memset(p->have, 0, sizeof p->have);

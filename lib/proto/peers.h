@@ -52,6 +52,7 @@ struct own_keys {
 struct peer_counters {
 	uint64_t messages_sent, bytes_sent, messages_received, bytes_received;
 	uint64_t late, repeated, dropped, clear_sent, clear_received;
+	uint64_t unconfirmed; /* messages that it had not confirmed when it began anew */
 	uint64_t lost_before; /* in earlier associations and at their ends */
 };
 

@@ -49,8 +49,8 @@ void hosting_load(const struct hosting *h)
 
 int hosting_settle(struct hosting *h, struct socket_listeners *l, struct error *e)
 {
-	if (h->o->root)
-		hosting_load(h); /* there they would not be found */
+	if (h->o->root || h->o->user)
+		hosting_load(h); /* there they would not be found, or could not be read */
 	if (privileges_drop(h->o->user, h->o->root, e) < 0)
 		return -1;
 	privileges_rooted(l->unix_path, h->o->root);

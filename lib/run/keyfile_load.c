@@ -66,9 +66,9 @@ static size_t keyfile_room(const struct stat *st)
 	return known ? ((size_t)st->st_size + GROWTH) & ~(size_t)7 : KEYFILE_MAX;
 }
 
-static struct keyfile_content *keyfile_content(int fd, const char *path, const struct stat *st, struct error *e)
+static struct keyfile_content *keyfile_content(int fd, const char *path, const struct stat *st, size_t room,
+    struct error *e)
 {
-	size_t room = keyfile_room(st);
 	struct keyfile_content *c = secret_alloc(sizeof(*c) + room);
 
 	if (!c) {
@@ -95,7 +95,12 @@ struct keyfile_content *keyfile_load(const char *path, struct error *e)
 	}
 	if (S_ISFIFO(st.st_mode))
 		keyfile_await(fd, path);
-	c = keyfile_content(fd, path, &st, e);
+	c = keyfile_content(fd, path, &st, keyfile_room(&st), e);
+	/* It may have grown, or its size is not told. */
+	if (!c && keyfile_room(&st) < KEYFILE_MAX && lseek(fd, 0, SEEK_SET) == 0) {
+		memset(e, 0, sizeof(*e));
+		c = keyfile_content(fd, path, &st, KEYFILE_MAX, e);
+	}
 out:
 	if (fd >= 0)
 		close(fd);

@@ -11,7 +11,7 @@ static int parse(struct noise_protocol *p, const char *text, enum aead_alg ciphe
 	else
 		rc = noise_protocol_from_pattern(p, text, DH_25519, cipher, HASH_SHA512);
 	if (rc == NOISE_E_UNBUILT)
-		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' is not built in (this build has no libcrypto)", text);
+		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' needs libcrypto, which is not there", text);
 	if (rc != NOISE_OK)
 		return error_set(e, ERROR_USAGE, BLAME_LOCAL, "'%s' is neither a Noise protocol name nor a pattern", text);
 	if (noise_protocol_one_way(p))

@@ -261,7 +261,7 @@ static int announce(struct service *v, struct error *e)
 /* The order: see listener.c. */
 static int finish(struct service *v, struct error *e)
 {
-	if (v->o->stream.sandbox == SANDBOX_REQUIRE)
+	if (v->o->stream.sandbox == SANDBOX_REQUIRE || v->server.workers)
 		return confine(v, e) < 0 ? -1 : announce(v, e);
 	return announce(v, e) < 0 ? -1 : confine(v, e);
 }

@@ -195,11 +195,12 @@ void udp_end_leave(struct udp_loop *l)
 /* Messages that we sent and that did not arrive, as far as peers said. */
 static uint64_t lost_out(const struct udp_loop *l, bool *silent)
 {
-	uint64_t lost = 0;
+	uint64_t lost = l->engine->peers.gone.unconfirmed;
 
 	for (size_t i = 0; i < l->engine->peers.used; i++) {
 		const struct peer *p = &l->slots[i];
 
+		lost += p->n.unconfirmed;
 		if (p->kind != PEER_NATIVE || p->next_message == 0)
 			continue;
 		if (p->end_confirmed && p->confirmed_messages < p->next_message)
@@ -234,7 +235,7 @@ static void left_out(struct udp_loop *l)
 static void judge_run(struct udp_loop *l)
 {
 	bool silent = false;
-	uint64_t in = udp_report_lost(l), unsent = l->oversized + l->not_text, out = lost_out(l, &silent);
+	uint64_t in = udp_report_lost(l), unsent = l->oversized + l->not_text + l->unsent, out = lost_out(l, &silent);
 
 	if (l->unframed > 0)
 		error_set(&l->error, ERROR_IO, BLAME_LOCAL, "%llu messages were not written: they hold the delimiter",

@@ -77,7 +77,7 @@ struct udp_loop {
 	int signal;
 	int64_t began, leave_at, deadline_first;
 	int64_t delivered; /* messages written out */
-	uint64_t oversized, unframed, not_text;
+	uint64_t oversized, unframed, not_text, unsent;
 	struct error error;
 	bool leaving;
 };

@@ -153,6 +153,23 @@ unsigned udp_loop_send(struct udp_loop *l, struct peer *only, const uint8_t *tex
 	return sent;
 }
 
+/* What fails and is not told at once is counted. */
+static void send_to(struct udp_loop *l, struct peer *p, const uint8_t *const *texts, const size_t *lens, size_t count)
+{
+	for (size_t k = 0; k < count; k++) {
+		uint64_t told = l->oversized + l->not_text;
+
+		if (!send_one(l, p, texts[k], lens[k]) || l->oversized + l->not_text > told)
+			continue;
+		l->unsent++;
+		if (l->socket.count == 0)
+			continue;
+		/* The network takes nothing: to wait again for each would leave us deaf. */
+		l->unsent += count - k - 1;
+		return;
+	}
+}
+
 /* Rows of messages to one peer after the other: so the kernel can cut them. */
 static void send_batch(struct udp_loop *l, const uint8_t *const *texts, const size_t *lens, size_t count)
 {
@@ -161,8 +178,7 @@ static void send_batch(struct udp_loop *l, const uint8_t *const *texts, const si
 
 		if (!udp_loop_is_target(l, p) || !udp_ready(l->engine, p))
 			continue;
-		for (size_t k = 0; k < count; k++)
-			(void)send_one(l, p, texts[k], lens[k]);
+		send_to(l, p, texts, lens, count);
 	}
 }
 
@@ -243,7 +259,8 @@ void udp_stdio_pump(struct udp_loop *l)
 		uint64_t most = s.batch > gathered ? s.batch - gathered : 1;
 
 		if (i == PUMP_READS || batches == PUMP_BATCHES) {
-			l->in_more = true;
+			/* (What is still to be read is watched for.) */
+			l->in_more = l->in.from < l->in.to || l->in.eof;
 			break;
 		}
 		if (s.room == 0)
@@ -277,14 +294,23 @@ static void make_room(struct udp_loop *l)
 	l->out_from = 0;
 }
 
+/* So it shall not be confirmed. */
+static void not_written(const struct udp_message *m)
+{
+	if (m->peer)
+		m->peer->delivered--;
+}
+
 void udp_stdio_take(struct udp_loop *l, const struct udp_message *m)
 {
 	char tag[TAG_MAX] = "", at[ADDRESS_TEXTMAX];
 	size_t n;
 
 	udp_report_message(l, m);
-	if (l->o->send_only || l->broken_output || l->leaving)
+	if (l->o->send_only || l->broken_output || l->leaving) {
+		not_written(m);
 		return;
+	}
 	if (l->o->tag)
 		snprintf(tag, sizeof tag, "%s\t", udp_address_text(at, m->peer ? &m->peer->at : &m->from));
 	make_room(l);
@@ -293,6 +319,7 @@ void udp_stdio_take(struct udp_loop *l, const struct udp_message *m)
 		if (l->unframed++ == 0)
 			log_error("a message from %s holds the delimiter and is not written: use --framing u32 or nul",
 			    udp_address_text(at, m->peer ? &m->peer->at : &m->from));
+		not_written(m);
 		return;
 	}
 	l->out_to += n;
