@@ -8,11 +8,14 @@
 #include "library.h"
 
 #ifdef LIBCRYPTO_SO
+#define TEXT_OF(name) #name
+#define TEXT(macro) TEXT_OF(macro)
+
 static struct libcrypto functions;
 
 static int find_functions(void)
 {
-	void *library = library_open(LIBCRYPTO_SO);
+	void *library = library_open(TEXT(LIBCRYPTO_SO));
 
 	if (!library)
 		return -1;

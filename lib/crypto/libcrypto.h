@@ -1,7 +1,7 @@
 /*
  * libcrypto: the functions of OpenSSL's libcrypto that are used here; private to *_libcrypto.c.
  *
- * Loaded at the first use if the build knows the library's name (LIBCRYPTO_SO, "libcrypto.so.3"),
+ * Loaded at the first use if the build knows the library's name (LIBCRYPTO_SO, libcrypto.so.3),
  * else linked. Started without openssl.cnf: it would be read in the middle of a session, when a
  * sandbox hides it, and what it can name (code to be loaded, other ciphers) has no place here.
  */
@@ -38,7 +38,7 @@
 	X(EVP_PKEY_derive)
 
 struct libcrypto {
-#define LIBCRYPTO_POINTER(function) __typeof__(function) *function;
+#define LIBCRYPTO_POINTER(function) __typeof__(function) *(function);
 	LIBCRYPTO_FUNCTIONS(LIBCRYPTO_POINTER)
 #undef LIBCRYPTO_POINTER
 };
